@@ -1,0 +1,1 @@
+"""Neighbours: one room for each thing outside the process."""

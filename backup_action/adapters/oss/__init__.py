@@ -1,0 +1,1 @@
+"""OSS: signatures, the transfer of data, and everything around it."""

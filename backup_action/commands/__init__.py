@@ -1,0 +1,1 @@
+"""Verbs: one room for each command."""

@@ -1,0 +1,1 @@
+"""Nouns: pure values and decisions. No files, network, clock or environment here."""
