@@ -1,0 +1,212 @@
+"""What can go wrong, and how bad each kind is. Facts only: the sentences for people are in `wording`.
+
+Law 5 stands here: a result must be able to say "incomplete", and 0 means that nothing was skipped.
+The most severe problem of a run gives its status and exit code.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+
+class Status(enum.StrEnum):
+    """How a run ended; the value is the output `status`."""
+
+    OK = "ok"
+    BUG = "bug"
+    USAGE = "usage"
+    INCOMPLETE = "incomplete"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    DAMAGED = "damaged"
+    BUSY = "busy"
+    REFUSED = "refused"
+    INTERRUPTED = "interrupted"
+
+
+EXIT_CODES: Final[Mapping[Status, int]] = {
+    Status.OK: 0,
+    Status.BUG: 1,
+    Status.USAGE: 2,
+    Status.INCOMPLETE: 3,
+    Status.DENIED: 4,
+    Status.UNREACHABLE: 5,
+    Status.DAMAGED: 6,
+    Status.BUSY: 7,
+    Status.REFUSED: 8,
+    Status.INTERRUPTED: 130,  # 143 when the signal was SIGTERM
+}
+
+# From the most to the least severe. A person's or the system's own stop stands above all but a bug.
+SEVERITY: Final[tuple[Status, ...]] = (
+    Status.BUG,
+    Status.INTERRUPTED,
+    Status.DAMAGED,
+    Status.REFUSED,
+    Status.USAGE,
+    Status.DENIED,
+    Status.UNREACHABLE,
+    Status.BUSY,
+    Status.INCOMPLETE,
+    Status.OK,
+)
+
+
+class Kind(enum.StrEnum):
+    """Every kind of problem. `STATUS` says how severe it is; a kind whose status is OK is a warning."""
+
+    BUG = "bug"
+    INTERRUPTED = "interrupted"
+
+    SETTING_MISSING = "setting.missing"
+    SETTING_MALFORMED = "setting.malformed"
+    SETTING_UNKNOWN = "setting.unknown"
+    SETTING_CONTRADICTION = "setting.contradiction"
+    CONFIG_UNREADABLE = "config.unreadable"
+    CONFIG_MALFORMED = "config.malformed"
+    COMMAND_LINE = "command-line"
+    PATHS_OVERLAP = "paths.overlap"
+    SOURCES_OVERLAP = "sources.overlap"
+    REPORT_UNREADABLE = "report.unreadable"
+
+    SOURCE_MISSING = "source.missing"
+    SOURCE_EMPTY = "source.empty"
+    SOURCE_UNREADABLE = "source.unreadable"
+
+    OIDC_NO_PERMISSION = "oidc.no-permission"
+    OIDC_FORK = "oidc.fork"
+    OIDC_REFUSED = "oidc.refused"
+    OIDC_UNREACHABLE = "oidc.unreachable"
+
+    STS_TRUST = "sts.trust"
+    STS_PROVIDER = "sts.provider"
+    STS_AUDIENCE = "sts.audience"
+    STS_TOKEN_EXPIRED = "sts.token-expired"  # noqa: S105  (a kind, not a secret)
+    STS_TOKEN_INVALID = "sts.token-invalid"  # noqa: S105  (a kind, not a secret)
+    STS_SIGNATURE = "sts.signature"
+    STS_ISSUER = "sts.issuer"
+    STS_ISSUER_BROKEN = "sts.issuer-broken"
+    STS_CERTIFICATE = "sts.certificate"
+    STS_FINGERPRINT = "sts.fingerprint"
+    STS_ROLE = "sts.role"
+    STS_SESSION_NAME = "sts.session-name"
+    STS_DURATION = "sts.duration"
+    STS_POLICY = "sts.policy"
+    STS_THROTTLED = "sts.throttled"
+    STS_REFUSED = "sts.refused"
+    STS_UNREACHABLE = "sts.unreachable"
+    STS_ACCOUNT = "sts.account"
+
+    OSS_RIGHT = "oss.right"
+    OSS_ENDPOINT = "oss.endpoint"
+    OSS_BUCKET = "oss.bucket"
+    OSS_SIGNATURE = "oss.signature"
+    OSS_KEY = "oss.key"
+    OSS_TOKEN = "oss.token"  # noqa: S105  (a kind, not a secret)
+    OSS_CLOCK = "oss.clock"
+    OSS_ACCOUNT = "oss.account"
+    OSS_KMS = "oss.kms"
+    OSS_WORM = "oss.worm"
+    OSS_REFUSED = "oss.refused"
+    OSS_UNREACHABLE = "oss.unreachable"
+    OSS_MALFORMED = "oss.malformed"
+
+    PARENT_MOVED = "parent.moved"
+    STORED_MISMATCH = "stored.mismatch"
+    SNAPSHOT_DAMAGED = "snapshot.damaged"
+    SNAPSHOT_FORMAT = "snapshot.format"
+
+    FILE_UNREADABLE = "file.unreadable"
+    FILE_CHANGING = "file.changing"
+    FILE_VANISHED = "file.vanished"
+    FILE_TOO_LARGE = "file.too-large"
+    FILE_REFUSED = "file.refused"
+
+    FILE_SPECIAL = "file.special"
+    DRIFT_MISSING = "drift.missing"
+    DRIFT_REPLACED = "drift.replaced"
+    KEYS_STORED = "keys.stored"
+    POLICY_WIDE = "policy.wide"
+    NOTIFY_FAILED = "notify.failed"
+    PUBLISH_FAILED = "publish.failed"
+
+
+def _statuses() -> dict[Kind, Status]:
+    by_start = {
+        "setting": Status.USAGE,
+        "config": Status.USAGE,
+        "report": Status.USAGE,
+        "source": Status.REFUSED,
+        "oidc": Status.DENIED,
+        "sts": Status.DENIED,
+        "oss": Status.DENIED,
+        "stored": Status.DAMAGED,
+        "snapshot": Status.DAMAGED,
+        "file": Status.INCOMPLETE,
+        "drift": Status.OK,
+        "keys": Status.OK,
+        "policy": Status.OK,
+        "notify": Status.OK,
+        "publish": Status.OK,
+    }
+    exceptions = {
+        Kind.BUG: Status.BUG,
+        Kind.INTERRUPTED: Status.INTERRUPTED,
+        Kind.COMMAND_LINE: Status.USAGE,
+        Kind.PATHS_OVERLAP: Status.USAGE,
+        Kind.SOURCES_OVERLAP: Status.USAGE,
+        Kind.OIDC_UNREACHABLE: Status.UNREACHABLE,
+        Kind.STS_UNREACHABLE: Status.UNREACHABLE,
+        Kind.STS_THROTTLED: Status.UNREACHABLE,
+        Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
+        Kind.OSS_MALFORMED: Status.UNREACHABLE,
+        Kind.PARENT_MOVED: Status.BUSY,
+        Kind.FILE_SPECIAL: Status.OK,
+    }
+    return {kind: exceptions.get(kind) or by_start[kind.value.partition(".")[0]] for kind in Kind}
+
+
+STATUS: Final[Mapping[Kind, Status]] = _statuses()
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that went wrong: its kind, the path, setting or object it is about, and the facts that help.
+
+    `where` and every fact are text from outside: whoever prints them escapes them. `facts` may carry
+    `request-id` and `ec`, which support people ask for.
+    """
+
+    kind: Kind
+    where: str = ""
+    facts: dict[str, str] = {}
+
+    @property
+    def status(self) -> Status:
+        """How severe this problem is."""
+        return STATUS[self.kind]
+
+    @property
+    def is_warning(self) -> bool:
+        """True when the run is still a success in spite of it."""
+        return self.status is Status.OK
+
+
+class Stop(Exception):
+    """Ends a command with one problem. Raised anywhere, caught once, in `cli`."""
+
+    def __init__(self, kind: Kind, where: str = "", **facts: object) -> None:
+        """Underscores in the names of facts become hyphens; None and "" are left out."""
+        self.problem = Problem(
+            kind, where, {k.replace("_", "-"): str(v) for k, v in facts.items() if v not in (None, "")}
+        )
+        super().__init__(f"{kind.value} {where}".strip())
+
+
+def worst(problems: Iterable[Problem]) -> Status:
+    """The status of a run that met these problems: the most severe one's, or OK."""
+    met = {problem.status for problem in problems}
+    return next(status for status in SEVERITY if status in met or status is Status.OK)
