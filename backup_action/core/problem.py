@@ -206,7 +206,7 @@ class Stop(Exception):
         super().__init__(f"{kind.value} {where}".strip())
 
 
-def worst(problems: Iterable[Problem]) -> Status:
-    """The status of a run that met these problems: the most severe one's, or OK."""
-    met = {problem.status for problem in problems}
-    return next(status for status in SEVERITY if status in met or status is Status.OK)
+def severest(met: Iterable[Status]) -> Status:
+    """The status of a run whose problems have these: the most severe, or OK."""
+    all_met = set(met)
+    return next(status for status in SEVERITY if status in all_met or status is Status.OK)

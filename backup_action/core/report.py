@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
-from backup_action.core.problem import EXIT_CODES, Problem, Status
+from backup_action.core.counts import KEPT_PROBLEMS, Counts
+from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Problem, Status, severest
+from backup_action.core.tally import Tally
 
-KEPT_PROBLEMS = 1000  # problems told one by one; `problem_counts` counts them all
+__all__ = ["KEPT_PROBLEMS", "Counts", "Draft", "Report", "RootLine", "Run", "SnapshotLine", "Target"]
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -24,18 +28,6 @@ class Run(msgspec.Struct, frozen=True):
     actor: str = ""
     event: str = ""
     url: str = ""  # the run's page, https
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """Files and bytes of one run. total = uploaded + unchanged + failed, for files; removed stand apart."""
-
-    files_total: int = 0
-    files_uploaded: int = 0
-    files_unchanged: int = 0
-    files_removed: int = 0  # in the parent, no longer on disk
-    files_failed: int = 0
-    bytes_total: int = 0
-    bytes_uploaded: int = 0
 
 
 class RootLine(msgspec.Struct, frozen=True):
@@ -131,3 +123,51 @@ def encode(report: Report) -> bytes:
 def decode(data: bytes) -> Report:
     """Reads `encode`'s JSON. Raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
     return msgspec.json.decode(data, type=Report)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A report in the making: what is known so far, so that every ending, a bug's too, can become a Report."""
+
+    command: str
+    version: str
+    started: float  # seconds since 1970
+    run: Run = field(default_factory=Run)
+    target: Target = field(default_factory=Target)
+    source: str = ""
+    dry_run: bool = False
+    identity: str = ""
+    roots: tuple[tuple[str, str], ...] = ()  # source and destination
+    tally: Tally = field(default_factory=Tally)
+    snapshot: SnapshotLine | None = None
+    verified: bool = False
+    requests: int = 0
+    signal: int = 0  # the one that ended the run
+
+    def finish(self, now: float) -> Report:
+        """The report. Its status is that of the most severe problem."""
+        tally, status = self.tally, severest(STATUS[kind] for kind in self.tally.met())
+        lines = zip(self.roots, range(len(tally.roots)), strict=False)
+        return Report(
+            command=self.command,
+            status=status,
+            exit_code=exit_code(status, self.signal),
+            version=self.version,
+            started_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            duration_seconds=round(now - self.started, 3),
+            run=self.run,
+            target=self.target,
+            source=self.source,
+            dry_run=self.dry_run,
+            identity=self.identity,
+            counts=tally.total(),
+            roots=[RootLine(source, place, tally.counts(number)) for (source, place), number in lines],
+            folders=tally.folders,
+            links=tally.links,
+            foreign_objects=tally.foreign,
+            snapshot=self.snapshot,
+            verified=self.verified,
+            requests=self.requests,
+            problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
+            problem_counts=dict(tally.problem_counts),
+        )

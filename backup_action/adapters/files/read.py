@@ -1,0 +1,154 @@
+"""Reads one file as it is at one moment: never half old, half new (law 4).
+
+The file is looked at by its handle before and after; where size, times or inode differ, it is read again, up to
+`TRIES` times, and then reported. Bytes of a small file are returned; a large one is digested, and read again in
+parts while it is sent: whether both readings saw the same bytes shows in the CRC-64.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import fastcrc
+import msgspec
+import xxhash
+
+from backup_action.adapters.files.folder import Opener
+from backup_action.core.entry import BLOCK, BLOCKS_FROM, BLOCKS_MAX, Blocks, Entry
+from backup_action.core.found import Found, entry
+from backup_action.core.problem import Kind, Problem
+
+TRIES = 3
+RACY_NS = 2_000_000_000  # a file changed this short before it was read may change again within the clock's grain
+_AGAIN = {errno.EIO, errno.ESTALE, errno.EAGAIN, errno.EINTR}
+crc64 = fastcrc.crc64.xz
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file as it was read. `data` is empty for a large file, whose bytes are read again when they are sent."""
+
+    entry: Entry
+    data: bytes = field(repr=False, default=b"")
+    whole: bool = True  # `data` is all of it
+
+
+class Unstable(Exception):
+    """The file did not hold still, or is none any more."""
+
+    def __init__(self, kind: Kind, reason: str = "") -> None:
+        """`reason` is for people."""
+        self.kind, self.reason = kind, reason
+
+
+def read(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] = bool) -> Content | Problem:
+    """The file as it is now: with its bytes where it has at most `limit`, else digested only."""
+    try:
+        for attempt in range(TRIES):
+            try:
+                return _once(found, opener, limit, stopped)
+            except Unstable as error:
+                if error.kind is not Kind.FILE_CHANGING or attempt == TRIES - 1:
+                    raise
+            except OSError as error:
+                if error.errno not in _AGAIN or attempt == TRIES - 1:
+                    raise
+    except Unstable as error:
+        return Problem(error.kind, found.path, {"reason": error.reason} if error.reason else {})
+    except OSError as error:
+        return unread(found, error)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def unread(found: Found, error: OSError) -> Problem:
+    """The problem of a file that could not be opened or read."""
+    kind = Kind.FILE_VANISHED if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) else Kind.FILE_UNREADABLE
+    return Problem(kind, found.path, {"reason": error.strerror or type(error).__name__})
+
+
+def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool]) -> Content:
+    handle = opener.open(found.root, found.inner)
+    try:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            raise Unstable(Kind.FILE_VANISHED, "it is no regular file any more")
+        racy = max(before.st_mtime_ns, before.st_ctime_ns) >= time.time_ns() - RACY_NS
+        now = msgspec.structs.replace(found, **identity(before))
+        if before.st_size <= limit:
+            data = _bytes(handle, before.st_size)
+            content = Content(entry(now, hashlib.sha256(data).hexdigest(), crc64(data), racy=racy), data)
+        else:
+            content = Content(_digest(handle, now, racy, stopped), whole=False)
+        if identity(os.fstat(handle)) != identity(before):
+            raise Unstable(Kind.FILE_CHANGING)
+        return content
+    finally:
+        os.close(handle)
+
+
+def identity(info: os.stat_result) -> dict[str, int]:
+    """What must not differ between two looks at one file, by the names of `Found`."""
+    return {
+        "size": info.st_size,
+        "mode": stat.S_IMODE(info.st_mode),
+        "mtime_ns": info.st_mtime_ns,
+        "ctime_ns": info.st_ctime_ns,
+        "dev": info.st_dev,
+        "inode": info.st_ino,
+    }
+
+
+def _bytes(handle: int, size: int) -> bytes:
+    """Exactly `size` bytes and then the end, or Unstable."""
+    data = os.read(handle, size + 1)
+    while len(data) < size:
+        more = os.read(handle, size + 1 - len(data))
+        if not more:
+            break
+        data += more
+    if len(data) != size:
+        raise Unstable(Kind.FILE_CHANGING)
+    return data
+
+
+def pieces(handle: int, start: int, size: int, piece: int = BLOCK) -> Iterator[bytes]:
+    """`size` bytes from `start`, a piece at a time. Raises Unstable when the file ends before."""
+    end = start + size
+    while start < end:
+        data = os.pread(handle, min(piece, end - start), start)
+        if not data:
+            raise Unstable(Kind.FILE_CHANGING, "it became shorter")
+        yield data
+        start += len(data)
+
+
+def block_size(size: int) -> int:
+    """Bytes of a block for a file of `size` bytes: 1 MiB, doubled until there are at most 10,000."""
+    block = BLOCK
+    while size > block * BLOCKS_MAX:
+        block *= 2
+    return block
+
+
+def _digest(handle: int, found: Found, racy: bool, stopped: Callable[[], bool]) -> Entry:
+    sha, crc, digests, block = hashlib.sha256(), 0, bytearray(), block_size(found.size)
+    for start in range(0, found.size, block):
+        if stopped():
+            raise Unstable(Kind.INTERRUPTED)
+        part = xxhash.xxh3_128()
+        for data in pieces(handle, start, min(block, found.size - start)):
+            sha.update(data)
+            part.update(data)
+            crc = crc64(data, crc)
+        digests += part.digest()
+    if os.pread(handle, 1, found.size):
+        raise Unstable(Kind.FILE_CHANGING, "it became longer")
+    whole = entry(found, sha.hexdigest(), crc, racy=racy)
+    blocks = Blocks(block, bytes(digests)) if found.size > BLOCKS_FROM else None
+    return msgspec.structs.replace(whole, blocks=blocks)

@@ -1,0 +1,207 @@
+"""Finds everything below the roots, in the order of keys, without following a link or recursing.
+
+What cannot be read is reported and the rest goes on; `unread` then names the places whose content is unknown.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from backup_action.adapters.files.folder import open_folder, open_root, step
+from backup_action.core import place
+from backup_action.core.entry import Sort
+from backup_action.core.found import Found
+from backup_action.core.place import Root
+from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.selection import Selection
+from backup_action.core.spool import Spool
+
+HANDLES = 64  # folders held open at a time; deeper trees reopen them on the way back
+_SORTS = {stat.S_IFREG: Sort.FILE, stat.S_IFDIR: Sort.FOLDER, stat.S_IFLNK: Sort.LINK}
+_SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+
+
+@dataclass(slots=True)
+class Scan:
+    """What was found. `unread` are places (keys of folders with their `/`, or of files) that could not be looked at."""
+
+    found: Spool[Found] = field(default_factory=lambda: Spool(Found))
+    unread: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)  # per root
+    bytes: list[int] = field(default_factory=list)  # per root
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing was out of reach."""
+        return not self.unread
+
+    def covers(self, order: str) -> bool:
+        """True when a path that stands there would have been found if it existed."""
+        return not any(order == gap or (gap.endswith("/") and order.startswith(gap)) for gap in self.unread)
+
+
+@dataclass(slots=True)
+class _Level:
+    """One folder on the way down: its names still to visit, last first, and its handle while it is held open."""
+
+    inner: str
+    path: str
+    coded: str
+    names: list[tuple[str, str, os.stat_result]]
+    handle: int
+
+
+def scan(roots: tuple[Root, ...], selection: Selection, room: int, stopped: Callable[[], bool] = bool) -> Scan:
+    """Walks all roots; `room` is how many bytes a key may have below the prefix.
+
+    Raises Stop, before anything else is done, for a root that is missing, unreadable or has no file to take.
+    """
+    result = Scan(files=[0] * len(roots), bytes=[0] * len(roots))
+    cut: list[Found] = []
+    streams = sorted(range(len(roots)), key=lambda i: place.code(roots[i].destination) + "/")
+    for index in streams:
+        for found in _root(index, roots[index], selection, room, result):
+            if stopped():
+                raise Stop(Kind.INTERRUPTED)
+            if found.kind is Sort.FILE:
+                result.files[index] += 1
+                result.bytes[index] += found.size
+            (cut.append if place.is_cut(found.place) else result.found.append)(found)
+        if not result.files[index] and result.complete:
+            raise Stop(Kind.SOURCE_EMPTY, roots[index].source)
+    if cut:
+        cut.sort(key=lambda found: found.order)
+        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order))
+    return result
+
+
+def _root(index: int, root: Root, selection: Selection, room: int, result: Scan) -> Iterator[Found]:
+    try:
+        info = os.stat(root.source)  # noqa: PTH116  (the source may be no UTF-8)
+        sort = _SORTS.get(stat.S_IFMT(info.st_mode))
+        handle = open_root(root.source) if sort is Sort.FOLDER else -1
+    except FileNotFoundError:
+        raise Stop(Kind.SOURCE_MISSING, root.source) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Stop(Kind.SOURCE_UNREADABLE, root.source, reason=reason) from None
+    if sort is Sort.FILE:
+        yield _found(index, "", root.destination, place.key(root.destination, room), info)
+    elif sort is Sort.FOLDER:
+        try:
+            yield from _walk(index, root, handle, selection, room, result)
+        finally:
+            os.close(handle)
+    else:
+        raise Stop(Kind.SOURCE_UNREADABLE, root.source, reason="neither a file nor a folder")
+
+
+def _walk(index: int, root: Root, top: int, selection: Selection, room: int, result: Scan) -> Iterator[Found]:
+    """Everything in one folder, depth first, each folder before its content."""
+    if root.destination:  # the prefix itself is no entry: it would stand before everything
+        yield _found(index, "", root.destination, place.key(root.destination, room), os.fstat(top))
+    levels = [_level("", root.destination, place.code(root.destination), os.dup(top), result)]
+    try:
+        while levels:
+            level = levels[-1]
+            if not level.names:
+                _close(levels.pop())
+                continue
+            coded, name, info_below = level.names.pop()
+            inner, path = place.join(level.inner, name), place.join(level.path, name)
+            key = coded if len(coded) * 4 <= room else place.key(path, room)
+            if stat.S_ISDIR(info_below.st_mode):
+                if selection.takes_folder(inner):
+                    yield _found(index, inner, path, key, info_below)
+                    _enter(levels, top, inner, path, coded, name, result)
+            elif selection.takes(inner):
+                found = _leaf(index, inner, path, key, info_below, level, top, name, result)
+                if found is not None:
+                    yield found
+    finally:
+        for level in levels:
+            _close(level)
+
+
+def _enter(levels: list[_Level], top: int, inner: str, path: str, coded: str, name: str, result: Scan) -> None:
+    try:
+        handle = step(_handle(levels[-1], top), name)
+    except OSError as error:
+        _unread(result, path, coded + "/", error)
+        return
+    if len(levels) >= HANDLES:
+        _close(levels[-HANDLES])
+    levels.append(_level(inner, path, coded, handle, result))
+
+
+def _handle(level: _Level, top: int) -> int:
+    """The folder's handle, opened again if the tree is deeper than the handles that are held."""
+    if level.handle < 0:
+        level.handle = open_folder(top, level.inner)
+    return level.handle
+
+
+def _close(level: _Level) -> None:
+    if level.handle >= 0:
+        os.close(level.handle)
+        level.handle = -1
+
+
+def _level(inner: str, path: str, coded: str, handle: int, result: Scan) -> _Level:
+    """Reads a folder's names, last first in the order of keys; a folder sorts as its name and `/`."""
+    names: list[tuple[str, str, os.stat_result]] = []
+    level = _Level(inner, path, coded, names, handle)
+    try:
+        with os.scandir(handle) as items:
+            for item in items:
+                code = place.code(item.name) if not coded else f"{coded}/{place.code_name(item.name)}"
+                try:
+                    names.append((code, item.name, item.stat(follow_symlinks=False)))
+                except OSError as error:
+                    _unread(result, place.join(path, item.name), code, error)
+    except OSError as error:
+        _unread(result, path, coded + "/" if coded else "", error)
+    names.sort(key=_order, reverse=True)
+    return level
+
+
+def _order(name: tuple[str, str, os.stat_result]) -> str:
+    return name[0] + "/" if stat.S_ISDIR(name[2].st_mode) else name[0]
+
+
+def _leaf(
+    index: int, inner: str, path: str, key: str, info: os.stat_result, level: _Level, top: int, name: str, result: Scan
+) -> Found | None:
+    sort = _SORTS.get(stat.S_IFMT(info.st_mode))
+    if sort is None:
+        special = _SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
+        result.problems.append(Problem(Kind.FILE_SPECIAL, path, {"sort": special}))
+        return None
+    if sort is Sort.FILE:
+        return _found(index, inner, path, key, info)
+    try:
+        target = os.readlink(name, dir_fd=_handle(level, top))
+    except OSError as error:
+        _unread(result, path, key, error)
+        return None
+    return _found(index, inner, path, key, info, target)
+
+
+def _found(index: int, inner: str, path: str, key: str, info: os.stat_result, target: str = "") -> Found:
+    sort = _SORTS[stat.S_IFMT(info.st_mode)]
+    size = info.st_size if sort is Sort.FILE else 0
+    mode = stat.S_IMODE(info.st_mode)
+    return Found(
+        index, inner, path, key, sort, size, mode, info.st_mtime_ns, info.st_ctime_ns, info.st_dev, info.st_ino, target
+    )
+
+
+def _unread(result: Scan, path: str, order: str, error: OSError) -> None:
+    result.unread.append(order)
+    kind = Kind.FILE_VANISHED if isinstance(error, FileNotFoundError) else Kind.FILE_UNREADABLE
+    result.problems.append(Problem(kind, path, {"reason": error.strerror or type(error).__name__}))

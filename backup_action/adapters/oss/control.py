@@ -1,0 +1,111 @@
+"""What happens around the data of a large object, through oss2: multipart uploads begun, completed and aborted.
+
+oss2 retries nothing, follows redirects with the token, reads `.netrc` and proxies from the environment, and prints
+headers at DEBUG: all of that is turned off here. It is imported when the first large file comes, not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from backup_action.adapters.oss.attempts import Attempts, Broken
+from backup_action.adapters.oss.data import CONNECT, SILENCE, Bucket, Written
+from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.signature import Credentials
+from backup_action.core.problem import Kind, Stop
+
+T = TypeVar("T")
+
+
+class Control:
+    """Multipart uploads of one bucket."""
+
+    def __init__(self, data: Bucket) -> None:
+        """`data` is asked where a reply was lost."""
+        self._data = data
+        self._attempts: Attempts = data.attempts
+        self._session: Any = None
+        self.open: dict[str, str] = {}  # upload id -> key, of uploads begun and not ended
+
+    async def begin(self, key: str, headers: Mapping[str, str]) -> str:
+        """Begins an upload; its id."""
+        upload = await self._ask(
+            "oss:PutObject", key, lambda b: str(b.init_multipart_upload(key, dict(headers)).upload_id)
+        )
+        self.open[upload] = key
+        return str(upload)
+
+    async def complete(self, key: str, upload: str, parts: Iterable[Written], crc64: int) -> Written:
+        """Makes the object of its parts, in order. `crc64` is the whole object's, as the first reading gave it.
+
+        OSS goes on when the connection breaks: where the upload is gone on a second try, the object itself is asked.
+        """
+        import oss2
+
+        numbered = [oss2.models.PartInfo(number, part.etag) for number, part in enumerate(parts, 1)]
+        try:
+            headers = await self._ask(
+                "oss:PutObject",
+                key,
+                lambda b: dict(b.complete_multipart_upload(key, upload, numbered).headers),
+                absent=True,
+            )
+        except Refusal:
+            answer = await self._data.head(key)
+            headers = dict(answer.headers) if answer else {}
+        told = {name.lower(): value for name, value in headers.items()}
+        if told.get("x-oss-hash-crc64ecma") != str(crc64):
+            stored = told.get("x-oss-hash-crc64ecma") or "no x-oss-hash-crc64ecma"
+            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored, request_id=told.get("x-oss-request-id"))
+        self.open.pop(upload, None)
+        return Written(told.get("etag", "").strip('"'), told.get("x-oss-version-id", ""), crc64)
+
+    async def abort(self, key: str, upload: str) -> None:
+        """Ends an upload without an object; one that is gone already is no error."""
+        right = "oss:AbortMultipartUpload"
+        with contextlib.suppress(Refusal):
+            await self._ask(right, key, lambda bucket: bucket.abort_multipart_upload(key, upload), absent=True)
+        self.open.pop(upload, None)
+
+    async def _ask(self, right: str, key: str, do: Callable[[Any], T], *, absent: bool = False) -> T:
+        async def once(credentials: Credentials) -> T:
+            self._data.requests += 1
+            return await asyncio.to_thread(self._do, credentials, do)
+
+        return await self._attempts.run(once, right=right, key=key, absent=absent)
+
+    def _do(self, credentials: Credentials, do: Callable[[Any], T]) -> T:
+        import oss2
+
+        try:
+            return do(self._bucket(credentials))
+        except oss2.exceptions.ServerError as error:
+            told = {name.lower(): value for name, value in (error.headers or {}).items()}
+            raise Refusal(
+                error.status, error.code, error.message, error.request_id, error.ec or "",
+                date=told.get("date", ""),
+            ) from None  # fmt: skip
+        except oss2.exceptions.OssError as error:
+            raise Broken(type(error).__name__) from None
+
+    def _bucket(self, credentials: Credentials) -> Any:
+        import oss2
+
+        if self._session is None:
+            for name in ("oss2", "urllib3"):
+                logging.getLogger(name).setLevel(logging.WARNING)
+            self._session = oss2.Session(pool_size=16)
+            self._session.session.trust_env = False
+            self._session.session.max_redirects = 0
+        keys = oss2.credentials.StaticCredentialsProvider(
+            credentials.access_key_id, credentials.secret, credentials.token or None
+        )
+        place = self._data.place
+        return oss2.Bucket(
+            oss2.ProviderAuthV4(keys), place.endpoint, place.bucket, region=place.region, session=self._session,
+            connect_timeout=(CONNECT, SILENCE), enable_crc=False,
+        )  # fmt: skip

@@ -1,0 +1,160 @@
+"""The hot path to one bucket: PUT, UploadPart, GET, HEAD and pages of listings, over one pool of connections.
+
+One transport for them all: TLS, no redirects, no `.netrc`, no proxy and no certificates from the environment,
+time-outs, retries with full jitter, bodies of errors capped, a signature made anew for every attempt.
+Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a missing header is a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+import fastcrc
+from multidict import CIMultiDict
+from yarl import URL
+
+from backup_action.adapters.oss import listing, refusal, signature
+from backup_action.adapters.oss.attempts import Attempts
+from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.signature import Credentials
+from backup_action.core.problem import Kind, Stop
+from backup_action.core.stored import Stored
+
+CONNECT: Final = 10.0  # seconds to connect
+SILENCE: Final = 60.0  # seconds without a byte of the answer
+SLOWEST: Final = 16_384  # bytes a second below which an upload counts as stuck
+PAGE: Final = 1000  # keys; the most that OSS gives
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What OSS confirmed of a write: its ETag, and the version's id on a versioned bucket."""
+
+    etag: str
+    version: str
+    crc64: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer, its body read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False, default=b"")
+
+
+class Bucket:
+    """One bucket, for one event loop. Use as `async with`; every method may raise Stop."""
+
+    def __init__(self, attempts: Attempts, *, connections: int) -> None:
+        """`attempts` says which bucket, with whose keys, and how patiently."""
+        self.attempts = attempts
+        self.place = attempts.place
+        self.requests = 0  # sent, retries included
+        self._connections = connections
+        self._address = self.place.address
+        self._path = f"/{self.place.bucket}"
+
+    async def __aenter__(self) -> Bucket:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=("Content-Type", "Accept-Encoding"),
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._session.close()
+
+    async def put(self, key: str, data: bytes, crc64: int, headers: Mapping[str, str] = {}) -> Written:
+        """Writes an object of at most 5 GB. `crc64` is that of `data` as it was first read."""
+        return await self._write(key, {}, data, crc64, headers)
+
+    async def part(self, key: str, upload: str, number: int, data: bytes) -> Written:
+        """Writes one part of a multipart upload, numbers from 1."""
+        crc64 = fastcrc.crc64.xz(data)
+        return await self._write(key, {"partNumber": str(number), "uploadId": upload}, data, crc64, {})
+
+    async def _write(
+        self, key: str, query: Mapping[str, str], data: bytes, crc64: int, headers: Mapping[str, str]
+    ) -> Written:
+        for _ in range(3):
+            answer = await self.call("PUT", key, query, headers, data, right="oss:PutObject")
+            told = answer.headers.get("x-oss-hash-crc64ecma", "")
+            if told == str(crc64):
+                etag = answer.headers.get("ETag", "").strip('"')
+                return Written(etag, answer.headers.get("x-oss-version-id", ""), crc64)
+        request_id = answer.headers.get("x-oss-request-id", "")
+        raise Stop(
+            Kind.STORED_MISMATCH, key, sent=crc64, stored=told or "no x-oss-hash-crc64ecma", request_id=request_id
+        )
+
+    async def head(self, key: str, version: str = "") -> Answer | None:
+        """The object's headers; None where there is none."""
+        return await self._or_none("HEAD", key, {"versionId": version} if version else {})
+
+    async def get(self, key: str, version: str = "", *, first: int = 0) -> Answer | None:
+        """The object in memory, or its `first` bytes; None where there is none."""
+        headers = {"range": f"bytes=0-{first - 1}"} if first else {}
+        return await self._or_none("GET", key, {"versionId": version} if version else {}, headers)
+
+    async def _or_none(
+        self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] = {}
+    ) -> Answer | None:
+        try:
+            return await self.call(method, key, query, headers, right="oss:GetObject", absent=True)
+        except Refusal:
+            return None
+
+    async def page(self, prefix: str, after: str = "") -> tuple[list[Stored], bool]:
+        """Up to 1,000 objects whose keys begin with `prefix` and stand behind `after`; and whether there are more."""
+        query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE), "encoding-type": "url"}
+        if after:
+            query["start-after"] = after
+        answer = await self.call("GET", "", query, right="oss:ListObjects")
+        try:
+            objects, more = listing.parse(answer.body)
+        except listing.Malformed as error:
+            raise Stop(Kind.OSS_MALFORMED, prefix, reason=error) from None
+        if more and (not objects or objects[-1].key <= after):
+            raise Stop(Kind.OSS_MALFORMED, prefix, reason="a listing that does not advance")
+        return objects, more
+
+    async def call(
+        self, method: str, key: str, query: Mapping[str, str] = {}, headers: Mapping[str, str] = {},
+        body: bytes = b"", *, right: str, absent: bool = False,
+    ) -> Answer:  # fmt: skip
+        """One request, tried until it is answered for good. `absent`: a missing key is a Refusal, not a Stop."""
+
+        async def once(credentials: Credentials) -> Answer:
+            self.requests += 1
+            return await self._once(credentials, method, key, query, headers, body)
+
+        return await self.attempts.run(once, right=right, key=key, absent=absent)
+
+    async def _once(
+        self, credentials: Credentials, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str],
+        body: bytes,
+    ) -> Answer:  # fmt: skip
+        path, asked = signature.object_path("", key), signature.query_text(query)
+        now = self.attempts.now()
+        signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
+        url = URL(f"{self._address}{path[1:]}{f'?{asked}' if asked else ''}", encoded=True)
+        async with (
+            asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST),
+            self._session.request(
+                method, url, data=body if method in ("PUT", "POST") else None, headers=signed, allow_redirects=False
+            ) as answer,
+        ):
+            if answer.status >= 300 or answer.status == 203:
+                text = await answer.content.read(refusal.BODY_MAX)
+                raise refusal.read(answer.status, answer.headers, text)
+            return Answer(answer.status, CIMultiDict(answer.headers), await answer.read())

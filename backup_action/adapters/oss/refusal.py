@@ -1,0 +1,144 @@
+"""What OSS answers when it does not do as it was asked: read, sorted by what helps, and turned into problems.
+
+Decided by `Code`, never by the finer EC code, which is for people and may change (OSS documentation). Tables of
+codes: FAQ pages on HTTP status codes 403 and 503 of the OSS documentation, and the retry policy of its SDKs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from backup_action.core.problem import Kind, Stop
+
+BODY_MAX: Final = 1 << 16  # bytes of an error that are read
+
+
+class Remedy(enum.Enum):
+    """What may help against a refusal."""
+
+    NONE = "none"
+    AGAIN = "again"  # the same request, a little later
+    RENEW = "renew"  # new keys, then the same request
+    CLOCK = "clock"  # the server's time, then the same request
+
+
+_AGAIN = {"RequestTimeout", "ConnectionTimeout", "InvalidDigest", "QpsLimitExceeded", "TooManyRequests", "SlowDown"}
+_RENEW = {"SecurityTokenExpired", "InvalidAccessKeyId", "InvalidSecurityToken", "AccessKeyIdAndSecurityTokenNotMatch"}
+_ACCOUNT = {
+    "UserDisable", "BucketDisable", "InDebt", "InDebtOverdue", "AbnormalBucketOwnerStatus", "BucketNotBelongTo",
+}  # fmt: skip
+_KMS = {"KmsServiceNotEnabled", "InvalidEncryptionAlgorithmError", "KmsAccessDenied"}
+# Refusals of one object, which say nothing of the next.
+ONE_OBJECT: Final = {"FileImmutable", "FileAlreadyExists", "InvalidObjectName", "EntityTooLarge", "InvalidObjectState"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """An answer that is an error. `delay` is the seconds that the server asks to wait, 0 where it does not say."""
+
+    status: int
+    code: str
+    message: str = ""
+    request_id: str = ""
+    ec: str = ""
+    endpoint: str = ""  # the one that the bucket has, where another was used
+    right: str = ""  # the RAM action that was denied, where the answer says so
+    date: str = ""  # the server's clock, as HTTP writes it
+    delay: float = 0.0
+
+    @property
+    def remedy(self) -> Remedy:
+        """What may help."""
+        if self.code in _RENEW:
+            return Remedy.RENEW
+        if self.code == "RequestTimeTooSkewed":
+            return Remedy.CLOCK
+        again = self.code in _AGAIN or self.status == 429 or self.status >= 500
+        return Remedy.AGAIN if again and self.status != 501 else Remedy.NONE
+
+
+def read(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """The refusal in an answer. A HEAD has no body: its error stands in `x-oss-err`, in base64."""
+    told = _elements(body or _from_header(headers.get("x-oss-err", "")))
+    return Refusal(
+        status,
+        told.get("Code", ""),
+        told.get("Message", "")[:500],
+        headers.get("x-oss-request-id", told.get("RequestId", "")),
+        headers.get("x-oss-ec", told.get("EC", "")),
+        told.get("Endpoint", ""),
+        told.get("AuthAction", ""),
+        headers.get("Date", ""),
+        _delay(headers),
+    )
+
+
+def _from_header(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except binascii.Error:
+        return b""
+
+
+def _elements(body: bytes) -> dict[str, str]:
+    try:
+        root = ET.fromstring(body[:BODY_MAX]) if body else None  # noqa: S314  (expat bounds what entities may grow to)
+    except ET.ParseError:
+        return {}
+    return {} if root is None else {element.tag: element.text or "" for element in root.iter()}
+
+
+def _delay(headers: Mapping[str, str]) -> float:
+    milliseconds, seconds = headers.get("x-oss-qos-delay-time", ""), headers.get("Retry-After", "")
+    if milliseconds.isdigit():
+        return min(int(milliseconds) / 1000, 60.0)
+    return min(float(seconds), 60.0) if seconds.isdigit() else 0.0
+
+
+def stop(refusal: Refusal, *, right: str, bucket: str, key: str, endpoint: str, region: str, offset: float = 0) -> Stop:
+    """The end of a run that this refusal means. `right` is the RAM action that the request needed."""
+    kind = _kind(refusal)
+    resource = f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
+    return Stop(
+        kind,
+        key or bucket,
+        right=(refusal.right or right) if kind is Kind.OSS_RIGHT else "",
+        resource=resource if kind is Kind.OSS_RIGHT else "",
+        bucket=bucket,
+        region=region,
+        endpoint=endpoint,
+        expected_endpoint=refusal.endpoint,
+        code=refusal.code,
+        status=refusal.status,
+        message=refusal.message,
+        offset_seconds=round(offset) if kind is Kind.OSS_CLOCK else None,
+        ec=refusal.ec,
+        request_id=refusal.request_id,
+    )
+
+
+def _kind(refusal: Refusal) -> Kind:
+    by_code = {
+        "SignatureDoesNotMatch": Kind.OSS_SIGNATURE,
+        "NoSuchBucket": Kind.OSS_BUCKET,
+        "InvalidBucketName": Kind.OSS_BUCKET,
+        "RequestTimeTooSkewed": Kind.OSS_CLOCK,
+        "InvalidAccessKeyId": Kind.OSS_KEY,
+        "FileImmutable": Kind.OSS_WORM,
+        **dict.fromkeys(_RENEW - {"InvalidAccessKeyId"}, Kind.OSS_TOKEN),
+        **dict.fromkeys(_ACCOUNT, Kind.OSS_ACCOUNT),
+        **dict.fromkeys(_KMS, Kind.OSS_KMS),
+    }
+    if refusal.code in by_code:
+        return by_code[refusal.code]
+    if refusal.endpoint:
+        return Kind.OSS_ENDPOINT
+    if refusal.status == 403:
+        return Kind.OSS_KMS if "kms" in refusal.message.lower() else Kind.OSS_RIGHT
+    return Kind.OSS_UNREACHABLE if refusal.remedy is Remedy.AGAIN else Kind.OSS_REFUSED

@@ -1,0 +1,134 @@
+"""backup: wanted are the files on disk, there is the last snapshot, checked against the bucket's listing.
+
+What is missing or changed is sent, then a snapshot is committed, last of all (laws 1 and 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Mapping
+
+from backup_action.adapters import credentials
+from backup_action.adapters.files.scan import Scan, scan
+from backup_action.adapters.oss.attempts import Attempts, Place
+from backup_action.adapters.oss.data import Bucket
+from backup_action.core import place, plan, rights, selection
+from backup_action.core.place import Root
+from backup_action.core.problem import Kind, Problem
+from backup_action.core.report import Draft, SnapshotLine, Target
+from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Writer
+from backup_action.core.spool import Spool
+from backup_action.core.stored import Stored
+from backup_action.core.tally import Tally
+from backup_action.settings import Settings
+from backup_action.transfer.flow import together
+from backup_action.transfer.upload import Upload
+from backup_action.vault import Vault
+
+LAYOUT = "tree"
+
+
+async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
+    """The whole journey. Fills the draft as it goes; raises Stop."""
+    roots = place.roots(settings.paths)
+    chosen = selection.select(settings.exclude, settings.include)
+    keys = keyring(settings, environ, draft)
+    where = bucket_of(settings)
+    announce(draft, settings, where, roots)
+    async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
+        try:
+            vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
+            async with together() as group:
+                scanning = group.create_task(asyncio.to_thread(scan, roots, chosen, vault.room, stopped))
+                asking = group.create_task(state(vault, roots))
+            scanned, (parent, listing) = scanning.result(), asking.result()
+            for problem in scanned.problems:
+                draft.tally.tell(problem)
+            items = plan.compare(
+                scanned.found, parent.entries() if parent else (), itertools.chain(*listing), scanned.covers
+            )
+            head = begin(vault, draft, roots, parent)
+            writer, sources = Writer(head), tuple(root.source for root in roots)
+            upload = Upload(
+                vault, sources, writer, draft.tally, concurrency=settings.concurrency, dry=settings.dry_run,
+                stopped=stopped,
+            )  # fmt: skip
+            await upload.run(items)
+            if not settings.dry_run:
+                await commit(vault, writer, head, parent, scanned, draft)
+        finally:
+            draft.requests = bucket.requests
+            draft.identity = keys.identity
+
+
+def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:
+    """The keys that the settings choose; stored ones are noted in the report."""
+    if settings.allow_static_keys:
+        draft.tally.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
+        return credentials.Keyring(credentials.stored(environ))
+    role = credentials.Role(
+        settings.role_to_assume,
+        settings.oidc_provider_arn,
+        settings.audience,
+        settings.role_session_name,
+        settings.role_session_expiration,
+        settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
+        rights.policy("backup", settings.bucket, settings.prefix),
+    )
+    return credentials.Keyring(lambda: credentials.assume(role, environ))
+
+
+def bucket_of(settings: Settings) -> Place:
+    """Which bucket, and its endpoint: the setting's or the region's public one."""
+    endpoint = settings.endpoint or f"https://oss-{settings.region}.aliyuncs.com"
+    return Place(settings.bucket, settings.region, endpoint)
+
+
+def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, ...]) -> None:
+    """Puts into the draft what is known before anything is asked."""
+    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, LAYOUT)
+    draft.source = settings.source or draft.run.repository or draft.run.host
+    draft.dry_run = settings.dry_run
+    draft.roots = tuple((root.source, root.destination) for root in roots)
+    draft.tally.open_roots(len(roots))
+    if not settings.prefix and not settings.allow_static_keys:
+        draft.tally.tell(Problem(Kind.POLICY_WIDE, settings.bucket))
+
+
+async def state(vault: Vault, roots: tuple[Root, ...]) -> tuple[Snapshot | None, list[Spool[Stored]]]:
+    """What is there: the parent and the listing. Raises Stop where another source's places overlap ours."""
+    catalogue = await vault.catalogue()
+    parent, _ = await asyncio.gather(vault.parent(catalogue), vault.refuse_overlap(catalogue, roots))
+    return parent, await vault.listing(parent.marks if parent else [])
+
+
+def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
+    """The head of the new snapshot."""
+    run = draft.run
+    return Head(
+        format=FORMAT,
+        id=vault.new_id(draft.started),
+        sequence=parent.head.sequence + 1 if parent else 1,
+        source=draft.source,
+        layout=LAYOUT,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(draft.started)),
+        version=draft.version,
+        roots=list(roots),
+        parent=Parent(parent.id, parent.foot.digest) if parent else None,
+        origin=Origin(run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor),
+    )
+
+
+async def commit(
+    vault: Vault, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft
+) -> None:
+    """Ends the snapshot and stores it; from here on it is one that can be restored."""
+    tally: Tally = draft.tally
+    complete = scanned.complete and not tally.total().files_failed
+    data, foot = writer.finish(dict(tally.problem_counts), complete=complete)
+    await vault.commit(head.id, data, parent)
+    grew = (parent.id, parent.foot.digest) if parent else ("", "")
+    draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
+    draft.verified = True

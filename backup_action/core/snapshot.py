@@ -1,0 +1,216 @@
+"""The snapshot: what one run kept, as JSON lines in one zstd frame. This is format 1.
+
+| line | holds |
+|---|---|
+| first | `{"head": {"format": "oss-backup/1", "id": …, "sequence": …, "source": …, "roots": […], …}}` |
+| each further | one entry, in byte order of its key: `{"path": …, "kind": "file", "key": …, "sha256": …, …}` |
+| last | `{"foot": {"entries": …, "complete": …, "digest": …, …}}` |
+
+The digest is the SHA-256 of all plain bytes before the foot, and each head carries its parent's: a chain.
+Integers that can pass 2**53 (times in ns, inode, dev, CRC-64) are decimal strings. A path or link target that
+is no UTF-8 stands escaped for people, with its bytes in base64 beside it (`raw`, `target_raw`).
+A folder's place in the order is that of its key and `/`. Unknown formats, fields, truncation, bytes after the
+end and entries out of order are errors (law 9). Anybody can read it: `zstd -dc FILE | head`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+import zstandard
+
+from backup_action.core.entry import Entry, Sort, decode_entry, order
+from backup_action.core.place import Root
+
+FORMAT: Final = "oss-backup/1"
+LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
+LEVEL: Final = 3
+MARK: Final = 900  # files; a page of a listing holds 1,000, so that some may have come since
+
+_PIECE = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
+_encode = msgspec.json.Encoder().encode
+_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+
+
+class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The snapshot that this one grew from."""
+
+    id: str
+    digest: str
+
+
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where the run ran."""
+
+    host: str = ""
+    repository: str = ""
+    run: str = ""
+    attempt: str = ""
+    commit: str = ""
+    actor: str = ""
+
+
+class Head(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Whose snapshot it is. `sequence` is the parent's and one; 1 for the first."""
+
+    format: str
+    id: str
+    sequence: int
+    source: str
+    layout: str
+    created: str  # UTC, 2026-11-22T18:00:00Z
+    version: str  # of the program that wrote it
+    roots: list[Root]
+    parent: Parent | None = None
+    origin: Origin = Origin()
+
+
+class Foot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the lines before it add up to. `complete` is false when the scan or a file failed."""
+
+    entries: int
+    files: int
+    bytes: int
+    problems: dict[str, int]
+    complete: bool
+    digest: str
+
+
+class Unreadable(ValueError):
+    """These bytes are no snapshot that this program knows; the text says why."""
+
+
+def is_id(text: str) -> bool:
+    """True for the shape `20261122T180000Z-1a2b3c4d`."""
+    return bool(_ID.fullmatch(text))
+
+
+class Writer:
+    """Writes a snapshot line by line; `finish` gives the bytes to store and the digest."""
+
+    def __init__(self, head: Head) -> None:
+        """Begins with the head."""
+        self._sha = hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
+        self._entries = self._files = self._bytes = 0
+        self._write(_encode({"head": head}) + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        self._sha.update(line)
+        self._pieces.append(self._frame.compress(line))
+
+    def add(self, line: bytes, kind: Sort, size: int) -> None:
+        """Adds one `encode_entry`; the caller keeps the order."""
+        self._entries += 1
+        if kind is Sort.FILE:
+            self._files += 1
+            self._bytes += size
+        self._write(line)
+
+    def finish(self, problems: dict[str, int], *, complete: bool) -> tuple[bytes, Foot]:
+        """Ends with the foot. To be called once."""
+        foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest())
+        self._pieces.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
+        self._pieces.append(self._frame.flush())
+        return b"".join(self._pieces), foot
+
+
+class Snapshot:
+    """A stored snapshot, checked whole; its entries are read anew each time, a few at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        """Reads it once from end to end. Raises Unreadable for anything but a whole snapshot of format 1."""
+        self._data = data
+        self.marks: list[str] = []  # every MARK-th file's key: where a listing may be split
+        self.head, self.foot = self._check()
+
+    @property
+    def id(self) -> str:
+        """The id of its head."""
+        return self.head.id
+
+    def entries(self) -> Iterator[Entry]:
+        """Its entries, in order."""
+        lines = _lines(self._data)
+        next(lines)
+        return (decode_entry(line) for line in lines if not line.startswith(b'{"foot":'))
+
+    def _check(self) -> tuple[Head, Foot]:
+        sha, last, count, files, size = hashlib.sha256(), "", 0, 0, 0
+        lines = _lines(self._data)
+        head = _head(next(lines, b""))
+        sha.update(_encode({"head": head}) + b"\n")
+        for line in lines:
+            if line.startswith(b'{"foot":'):
+                foot = _wrapped(line, "foot", Foot)
+                if next(lines, None) is not None or foot.digest != sha.hexdigest():
+                    raise Unreadable("its digest does not match its content")
+                if (foot.entries, foot.files, foot.bytes) != (count, files, size):
+                    raise Unreadable("its counts do not match its content")
+                return head, foot
+            sha.update(line + b"\n")
+            entry = _checked(line)
+            if order(entry) <= last:
+                raise Unreadable("its entries are out of order")
+            last, count = order(entry), count + 1
+            if entry.kind is Sort.FILE:
+                files, size = files + 1, size + entry.size
+                if files % MARK == 0:
+                    self.marks.append(entry.key)
+        raise Unreadable("it has no end")
+
+
+def head_of(data: bytes) -> Head:
+    """The head, from the first bytes of a stored snapshot. Raises Unreadable."""
+    return _head(next(_lines(data, whole=False), b""))
+
+
+def _head(line: bytes) -> Head:
+    try:
+        told = msgspec.json.decode(line)
+        known = isinstance(told, dict) and told.get("head", {}).get("format")
+    except (msgspec.MsgspecError, AttributeError, ValueError):
+        raise Unreadable("its first line is no head") from None
+    if known != FORMAT:
+        raise Unreadable(f"its format is {str(known)[:40]!r}, and this program knows {FORMAT!r}")
+    head: Head = _wrapped(line, "head", Head)
+    if _encode({"head": head}) != line:
+        raise Unreadable("its head is not in the normal form")
+    return head
+
+
+def _checked(line: bytes) -> Entry:
+    try:
+        return decode_entry(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Unreadable(f"a line is no entry: {error}") from None
+
+
+def _wrapped(line: bytes, name: str, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(line, type=dict[str, kind])[name]  # type: ignore[valid-type]
+    except (msgspec.MsgspecError, KeyError, ValueError) as error:
+        raise Unreadable(f"its {name} is malformed: {error}") from None
+
+
+def _lines(data: bytes, *, whole: bool = True) -> Iterator[bytes]:
+    """The plain lines of one frame, without newlines, in bounded memory. Raises Unreadable."""
+    frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    rest = b""
+    try:
+        for start in range(0, len(data), _PIECE):
+            if frame.eof:
+                break
+            *lines, rest = (rest + frame.decompress(data[start : start + _PIECE])).split(b"\n")
+            if len(rest) > LINE_MAX:
+                raise Unreadable("a line is longer than any snapshot's")
+            yield from lines
+    except zstandard.ZstdError as error:
+        raise Unreadable(f"it is no whole zstd frame: {error}") from None
+    if whole and (not frame.eof or frame.unused_data or rest):
+        raise Unreadable("it is cut short, or something follows its end")

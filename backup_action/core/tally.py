@@ -1,0 +1,77 @@
+"""What a run has done so far, counted by root; the report's numbers come from here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from backup_action.core.counts import KEPT_PROBLEMS, Counts
+from backup_action.core.problem import Kind, Problem
+
+_FIELDS = tuple(Counts.__struct_fields__)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters that only go up."""
+
+    roots: list[Counter[str]] = field(default_factory=list)
+    rest: Counter[str] = field(default_factory=Counter)  # what belongs to no root on disk, e.g. what is gone
+    problems: list[Problem] = field(default_factory=list)
+    problem_counts: Counter[str] = field(default_factory=Counter)
+    folders: int = 0
+    links: int = 0
+    foreign: int = 0
+
+    def open_roots(self, count: int) -> None:
+        """Begins to count for this many roots."""
+        self.roots = [Counter() for _ in range(count)]
+
+    def sent(self, root: int, size: int) -> None:
+        """A file was sent and confirmed."""
+        self._file(root, size, "files_uploaded")
+        self.roots[root]["bytes_uploaded"] += size
+
+    def same(self, root: int, size: int) -> None:
+        """A file that the bucket has already."""
+        self._file(root, size, "files_unchanged")
+
+    def failed(self, root: int | None, problem: Problem | None = None) -> None:
+        """A file that is not in the snapshot as it is on disk now."""
+        line = self.rest if root is None else self.roots[root]
+        line["files_failed"] += 1
+        line["files_total"] += 1
+        if problem is not None:
+            self.tell(problem)
+
+    def gone(self) -> None:
+        """A file of the parent that is no longer on disk."""
+        self.rest["files_removed"] += 1
+
+    def tell(self, problem: Problem) -> None:
+        """Counts a problem, and keeps it if there is room."""
+        self.problem_counts[problem.kind.value] += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(problem)
+
+    def met(self) -> set[Kind]:
+        """The kinds of all problems, those that were not kept too."""
+        return {Kind(value) for value in self.problem_counts}
+
+    def counts(self, root: int) -> Counts:
+        """One root's numbers."""
+        return _counts(self.roots[root])
+
+    def total(self) -> Counts:
+        """All numbers."""
+        return _counts(sum(self.roots, Counter(self.rest)))
+
+    def _file(self, root: int, size: int, outcome: str) -> None:
+        line = self.roots[root]
+        line["files_total"] += 1
+        line["bytes_total"] += size
+        line[outcome] += 1
+
+
+def _counts(line: Counter[str]) -> Counts:
+    return Counts(**{name: line[name] for name in _FIELDS})

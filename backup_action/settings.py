@@ -1,0 +1,224 @@
+"""The one table of settings, and where their values come from.
+
+Each row is an input of the action, a flag, an environment variable, and a key of the config file:
+`role-to-assume` is `INPUT_ROLE_TO_ASSUME`, `--role-to-assume`, `OSS_BACKUP_ROLE_TO_ASSUME` and `role-to-assume = "…"`.
+Flags win over inputs, inputs over the environment, the environment over the config file; empty means unset.
+Lists are repeated flags, or one item a line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from backup_action.core import address, place
+from backup_action.core.problem import Kind, Stop
+
+type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
+CONFIG_MAX: Final = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the table says of one setting besides its name, type and default."""
+
+    help: str
+    rule: Callable[[str], str] | None = None  # the grammar of each value: returns its normal form or raises ValueError
+    choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+    flag: str = ""  # where the flag's name is not the setting's
+    secret: bool = False
+    set_up: bool = False  # read by the set-up script only; no flag, and the program ignores it
+
+
+def _row(default: object, help: str, **more: Any) -> Any:
+    return field(default=default, repr=not more.get("secret"), metadata={"row": Row(help, **more)})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. Names are the table's with underscores; defaults are the program's."""
+
+    command: str = _row("backup", "What to do: `backup` or `notify`.", choices=("backup", "notify"))
+    config: str = _row("", "A config file (TOML) with any of these settings.")
+    role_to_assume: str = _row("", "ARN of the RAM role to assume.", rule=address.role_arn)
+    oidc_provider_arn: str = _row("", "ARN of the RAM OIDC provider that trusts GitHub.", rule=address.provider_arn)
+    audience: str = _row(
+        "sts.aliyuncs.com", "Audience of the OIDC token: a client id of the provider.", rule=address.word
+    )
+    role_session_name: str = _row("", "Name of the role's session; default: from the run.", rule=address.session_name)
+    role_session_expiration: int = _row(3600, "Seconds that the keys live, 900 to 43,200.", low=900, high=43_200)
+    sts_endpoint: str = _row("", "STS endpoint; default: the region's.", rule=address.endpoint)
+    region: str = _row("", "Region of the bucket, such as `cn-hangzhou`.", rule=address.region)
+    bucket: str = _row("", "Name of the bucket.", rule=address.bucket)
+    prefix: str = _row("", "Place in the bucket; empty: its top.", rule=address.prefix)
+    endpoint: str = _row("", "OSS endpoint; default: the region's public one.", rule=address.endpoint)
+    paths: tuple[str, ...] = _row(
+        (), "What to back up, one path a line; `SRC => DEST` chooses the place in the bucket.", flag="--path"
+    )
+    exclude: tuple[str, ...] = _row((), "Patterns of what to leave out, as in .gitignore, one a line.")
+    include: tuple[str, ...] = _row((), "Patterns of the only files to take, as in .gitignore, one a line.")
+    source: str = _row("", "Name that snapshots belong to; default: the repository, or the host.", rule=address.word)
+    concurrency: int = _row(128, "Requests to the bucket at a time, 1 to 512.", low=1, high=512)
+    dry_run: bool = _row(False, "Say what would be done, and write nothing.")
+    language: str = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"))
+    dingtalk_webhook: str = _row("", "Address of a DingTalk robot to tell.", rule=address.webhook, secret=True)
+    dingtalk_secret: str = _row("", "The robot's signing secret (`SEC…`).", rule=address.word, secret=True)
+    dingtalk_keyword: str = _row("", "The robot's keyword, put into the message where it is missing.")
+    dingtalk_at: tuple[str, ...] = _row((), "Whom to mention: mobile numbers, user ids, or `all`, one a line.")
+    notify_on: str = _row(
+        "always", "When to tell DingTalk: `always`, `problem` or `never`.", choices=("always", "problem", "never")
+    )
+    report: str = _row("", "A report file to tell of, for `notify`.")
+    allow_static_keys: bool = _row(False, "Use the `ALIBABA_CLOUD_ACCESS_KEY_…` of the environment in place of OIDC.")
+    python: str = _row("", "Python interpreter, 3.11 or newer; default: the newest found.", set_up=True)
+    index_url: str = _row("", "Package index for the set-up, such as a mirror in China.", set_up=True)
+    cache: bool = _row(True, "`false` makes a fresh environment for this job.", set_up=True)
+
+
+TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] for f in fields(Settings)}
+SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): type_of[str(f.type)] for f in fields(Settings)}
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"backup": ("bucket", "region", "paths"), "notify": ("report",)}
+
+Raw = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value as somebody wrote it, and where."""
+
+    value: Raw
+    origin: str
+
+
+def flag(name: str) -> str:
+    """The command line's name for a setting."""
+    return TABLE[name].flag or f"--{name}"
+
+
+def variable(name: str, start: str = "OSS_BACKUP_") -> str:
+    """The environment's name for a setting."""
+    return start + name.replace("-", "_").upper()
+
+
+def gather(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
+    """All settings from flags (by setting's name), inputs, environment and config file.
+
+    Raises Stop for a setting that is unknown or malformed, in the order of the table.
+    """
+    given = _from_environment(environ, "OSS_BACKUP_") | _from_environment(environ, "INPUT_")
+    given |= {name: Given(value, flag(name)) for name, value in flags.items() if value not in ("", [])}
+    _refuse_unknown(environ)
+    if "config" in given:
+        given = _from_config(_text("config", given["config"])) | given
+    values: dict[str, Any] = {
+        name: _value(name, one) for name, one in given.items() if name in TABLE and not TABLE[name].set_up
+    }
+    settings = Settings(**{name.replace("-", "_"): value for name, value in values.items()})
+    place.roots(settings.paths)
+    return settings
+
+
+def require(settings: Settings, command: str) -> None:
+    """Raises Stop for the first setting that the command needs and nobody gave."""
+    needed = NEEDED[command]
+    if command == "backup" and not settings.allow_static_keys:
+        needed = ("role-to-assume", "oidc-provider-arn", *needed)
+    if command == "notify":
+        needed = (*needed, "dingtalk-webhook")
+    for name in needed:
+        if not getattr(settings, name.replace("-", "_")):
+            raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))
+    if address.account(settings.role_to_assume) != address.account(settings.oidc_provider_arn):
+        rule = "of the same account as `role-to-assume`"
+        raise Stop(Kind.SETTING_CONTRADICTION, "oidc-provider-arn", given=settings.oidc_provider_arn, rule=rule)
+
+
+def _from_environment(environ: Mapping[str, str], start: str) -> dict[str, Given]:
+    names = {name: variable(name, start) for name in TABLE}
+    return {name: Given(environ[v], v) for name, v in names.items() if environ.get(v, "").strip()}
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {variable(name) for name in TABLE}
+    for name in sorted(environ):
+        if name.startswith("OSS_BACKUP_") and name not in known and environ[name].strip():
+            raise Stop(Kind.SETTING_UNKNOWN, name, nearest=_nearest(name, known), place="environment")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, list(known), 1)), "")
+
+
+def _from_config(path: str) -> dict[str, Given]:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(CONFIG_MAX + 1)
+        if len(data) > CONFIG_MAX:
+            raise Stop(Kind.CONFIG_MALFORMED, path, reason="over 1 MiB")
+        content = tomllib.loads(data.decode())
+    except OSError as error:
+        raise Stop(Kind.CONFIG_UNREADABLE, path, reason=error.strerror) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Stop(Kind.CONFIG_MALFORMED, path, reason=error) from None
+    for name in content:
+        if name not in TABLE or name == "config":
+            raise Stop(Kind.SETTING_UNKNOWN, name, nearest=_nearest(name, TABLE), place=path)
+    given = {name: Given(_plain(name, value, path), path) for name, value in content.items()}
+    return {name: one for name, one in given.items() if one.value not in ("", [])}
+
+
+def _plain(name: str, value: object, path: str) -> Raw:
+    """A TOML value as text. Strings, numbers and booleans are; lists of strings stay lists."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    raise Stop(Kind.SETTING_MALFORMED, name, rule="text, a number, a boolean or a list of texts", place=path)
+
+
+def _text(name: str, given: Given) -> str:
+    if isinstance(given.value, str):
+        return given.value.strip()
+    raise Stop(Kind.SETTING_MALFORMED, name, given=given.value, rule="one value, not a list", place=given.origin)
+
+
+def _value(name: str, given: Given) -> object:
+    row, sort = TABLE[name], SORTS[name]
+    try:
+        if sort == "list":
+            lines = given.value.splitlines() if isinstance(given.value, str) else given.value
+            return tuple(_checked(row, line.strip()) for line in lines if line.strip())
+        text = _text(name, given)
+        return _switch(text) if sort == "switch" else _number(row, text) if sort == "number" else _checked(row, text)
+    except ValueError as rule:
+        shown = "" if row.secret else given.value
+        raise Stop(Kind.SETTING_MALFORMED, name, given=shown, rule=rule, place=given.origin) from None
+
+
+def _checked(row: Row, text: str) -> str:
+    if row.choices and text not in row.choices:
+        raise ValueError("one of " + ", ".join(f"`{choice}`" for choice in row.choices))
+    if "\0" in text:
+        raise ValueError("text without NUL")
+    return row.rule(text) if row.rule else text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("`true` or `false`")
+    return text.lower() == "true"
+
+
+def _number(row: Row, text: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", text) or not row.low <= int(text) <= row.high:
+        raise ValueError(f"a whole number from {row.low} to {row.high}")
+    return int(text)

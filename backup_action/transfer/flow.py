@@ -1,0 +1,120 @@
+"""The parts of a bounded flow: a budget of bytes, a row that keeps order, a crew of workers, one end for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+from backup_action.core.problem import Stop
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WAITING = 50_000  # results that may wait; each is a line of a snapshot, about 300 bytes
+
+
+class Budget:
+    """Bytes that may be held at a time. One item larger than all of it goes through alone."""
+
+    def __init__(self, size: int) -> None:
+        """`size` in bytes."""
+        self._size = size
+        self._free = size
+        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> int:
+        """Waits until `size` bytes are free, first come first served; gives what is to be given back."""
+        size = min(size, self._size)
+        if self._free >= size and not self._queue:
+            self._free -= size
+            return size
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((size, turn))
+        await turn
+        return size
+
+    def give(self, size: int) -> None:
+        """Gives back what `take` gave."""
+        self._free += size
+        while self._queue and self._queue[0][0] <= self._free:
+            wanted, turn = self._queue.popleft()
+            if not turn.done():
+                self._free -= wanted
+                turn.set_result(None)
+
+
+class Row(Generic[R]):
+    """Results in the order of their places, whatever the order in which they come."""
+
+    def __init__(self, hand_on: Callable[[R], None], waiting: int = WAITING) -> None:
+        """`hand_on` gets each result, in order."""
+        self._hand_on = hand_on
+        self._waiting = waiting
+        self._slots: deque[list[R]] = deque()
+        self._moved = asyncio.Event()
+
+    def place(self) -> list[R]:
+        """A place at the end of the row."""
+        slot: list[R] = []
+        self._slots.append(slot)
+        return slot
+
+    def fill(self, slot: list[R], result: R) -> None:
+        """Puts a result into its place, and hands on all that is now in turn."""
+        slot.append(result)
+        while self._slots and self._slots[0]:
+            self._hand_on(self._slots.popleft()[0])
+            self._moved.set()
+
+    async def room(self) -> None:
+        """Waits until fewer than the allowed number of results wait."""
+        while len(self._slots) >= self._waiting:
+            self._moved.clear()
+            await self._moved.wait()
+
+
+class Crew(Generic[T]):
+    """`many` workers that do the same to whatever is handed to them."""
+
+    def __init__(self, many: int, do: Callable[[T], Awaitable[None]]) -> None:
+        """To be used inside of `together`."""
+        self._queue: asyncio.Queue[T] = asyncio.Queue(maxsize=many * 4)
+        self._many = many
+        self._do = do
+
+    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Starts the workers; they go on until they are cancelled."""
+        return [group.create_task(self._work()) for _ in range(self._many)]
+
+    async def hand(self, item: T) -> None:
+        """Gives an item to the next worker that is free."""
+        await self._queue.put(item)
+
+    async def done(self) -> None:
+        """Waits until all that was handed over is done."""
+        await self._queue.join()
+
+    async def _work(self) -> None:
+        while True:
+            item = await self._queue.get()
+            await self._do(item)
+            self._queue.task_done()
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A group of tasks that ends with the first Stop, raised as itself and not inside of a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise first(errors) from None
+
+
+def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to tell of: a Stop if there is one, else whichever came first."""
+    flat = [first(error) if isinstance(error, BaseExceptionGroup) else error for error in errors.exceptions]
+    return next((error for error in flat if isinstance(error, Stop)), flat[0])

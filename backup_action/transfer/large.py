@@ -1,0 +1,155 @@
+"""A file too large for one PUT: a multipart upload whose parts are read in order and sent side by side.
+
+The content is hashed while it is sent. Where it may be what the bucket has already, or was changed so short ago that
+its times may hide another change, it is digested first, and the two readings are compared. The upload is completed
+only if the file is the same at the end as at the beginning; else it is aborted and tried anew (law 4). Parts count
+when their CRC-64 is confirmed, the object when its own is (law 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import xxhash
+
+from backup_action.adapters.files.folder import Opener
+from backup_action.adapters.files.read import (
+    RACY_NS,
+    TRIES,
+    Unstable,
+    block_size,
+    crc64,
+    identity,
+    pieces,
+    read,
+    unread,
+)
+from backup_action.adapters.oss.control import Control
+from backup_action.adapters.oss.data import Written
+from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
+from backup_action.core.found import Found, entry
+from backup_action.core.plan import Item, Step
+from backup_action.core.problem import Kind, Problem
+from backup_action.transfer.flow import Budget, together
+from backup_action.vault import Vault
+
+PARTS_MAX: Final = 10_000  # OSS's limit
+PART_MAX: Final = 64 << 20  # bytes; parts are held in memory, so a file may have at most 625 GiB
+
+
+class Large:
+    """Sends large files of one run."""
+
+    def __init__(self, vault: Vault, part: int, *, dry: bool) -> None:
+        """`part` is the usual size of a part, in bytes."""
+        self._vault = vault
+        self._part = part
+        self._dry = dry
+        self.control = Control(vault.bucket)
+
+    async def send(
+        self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
+    ) -> tuple[Entry, Written | None] | Problem:
+        """The file's entry, with what OSS confirmed, or None where the bucket has this content already."""
+        first: Entry | None = None
+        racy = max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
+        if item.step is Step.READ or racy or self._dry:
+            content = await asyncio.to_thread(read, found, opener, 0, stopped)
+            if isinstance(content, Problem):
+                return content
+            first = content.entry
+            if item.step is Step.READ and item.known and item.known.sha256 == first.sha256:
+                return first, None
+            if self._dry:
+                return first, Written("", "", first.crc64)
+        return await self._tries(found, opener, budget, first)
+
+    async def _tries(
+        self, found: Found, opener: Opener, budget: Budget, first: Entry | None
+    ) -> tuple[Entry, Written] | Problem:
+        for _ in range(TRIES):
+            try:
+                handle = opener.open(found.root, found.inner)
+            except OSError as error:
+                return unread(found, error)
+            try:
+                return await self._once(handle, found, budget, first)
+            except Unstable:
+                first = None
+            except OSError as error:
+                return unread(found, error)
+            finally:
+                os.close(handle)
+        return Problem(Kind.FILE_CHANGING, found.path)
+
+    async def _once(self, handle: int, found: Found, budget: Budget, first: Entry | None) -> tuple[Entry, Written]:
+        before = identity(os.fstat(handle))
+        reading = Reading(handle, msgspec.structs.replace(found, **before), self._part)
+        if reading.part > PART_MAX:
+            raise OSError(0, "it is larger than 625 GiB")
+        key = self._vault.prefix + found.place
+        upload = await self.control.begin(key, {})
+        try:
+            parts = await self._parts(reading, key, upload, budget)
+            after = await asyncio.to_thread(reading.finish)
+            if identity(os.fstat(handle)) != before or (first is not None and first.sha256 != after.sha256):
+                raise Unstable(Kind.FILE_CHANGING)
+            return after, await self.control.complete(key, upload, parts, after.crc64)
+        except BaseException:
+            await asyncio.shield(self.control.abort(key, upload))
+            raise
+
+    async def _parts(self, reading: Reading, key: str, upload: str, budget: Budget) -> list[Written]:
+        tasks = []
+        async with together() as group:
+            for number in range(1, reading.count + 1):
+                held = await budget.take(reading.part)
+                data = await asyncio.to_thread(reading.next)
+                tasks.append(group.create_task(self._send_part(key, upload, number, data, budget, held)))
+        return [task.result() for task in tasks]
+
+    async def _send_part(self, key: str, upload: str, number: int, data: bytes, budget: Budget, held: int) -> Written:
+        try:
+            return await self._vault.bucket.part(key, upload, number, data)
+        finally:
+            budget.give(held)
+
+
+class Reading:
+    """One pass over a large file, part by part, hashed on the way."""
+
+    def __init__(self, handle: int, found: Found, part: int) -> None:
+        """`found` is the file as its handle says it is."""
+        self._handle = handle
+        self._found = found
+        self._block = block_size(found.size)
+        wanted = max(part, -(-found.size // PARTS_MAX))
+        self.part = -(-wanted // self._block) * self._block  # bytes; whole blocks
+        self.count = max(1, -(-found.size // self.part))
+        self._at = 0
+        self._sha, self._crc, self._digests = hashlib.sha256(), 0, bytearray()
+        self._racy = max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
+
+    def next(self) -> bytes:
+        """The next part. Raises Unstable when the file has become shorter."""
+        size = min(self.part, self._found.size - self._at)
+        data = b"".join(pieces(self._handle, self._at, size, self.part))
+        self._sha.update(data)
+        self._crc = crc64(data, self._crc)
+        view = memoryview(data)
+        for start in range(0, size, self._block):
+            self._digests += xxhash.xxh3_128_digest(view[start : start + self._block])
+        self._at += size
+        return data
+
+    def finish(self) -> Entry:
+        """The entry of what was read."""
+        whole = entry(self._found, self._sha.hexdigest(), self._crc, racy=self._racy)
+        large = self._found.size > BLOCKS_FROM
+        return msgspec.structs.replace(whole, blocks=Blocks(self._block, bytes(self._digests)) if large else None)

@@ -1,0 +1,247 @@
+"""Brings the bucket to what a plan wants: reads what must be read, sends what is new, writes the snapshot's entries.
+
+Small files are read in batches off the event loop, once: hashed, compared and sent from the same bytes. Large ones
+go to `large`. A file that cannot be read keeps its parent's entry, marked stale, if the bucket still has that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from backup_action.adapters.files.folder import Opener
+from backup_action.adapters.files.read import Content, read
+from backup_action.adapters.oss.data import Written
+from backup_action.adapters.oss.refusal import ONE_OBJECT
+from backup_action.core.entry import Entry, Sort, encode_entry
+from backup_action.core.found import Found, entry
+from backup_action.core.plan import Item, Step
+from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.snapshot import Writer
+from backup_action.core.tally import Tally
+from backup_action.transfer.flow import Budget, Crew, Row, together
+from backup_action.transfer.large import Large
+from backup_action.vault import Vault
+
+SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
+HELD: Final = 64 << 20  # bytes of content in memory at a time
+BATCH: Final = 64  # files read in one go off the event loop
+BATCH_BYTES: Final = 4 << 20
+READERS: Final = 4  # threads
+LARGE: Final = 4  # large files at a time
+BREATH: Final = 256  # items between two looks at the network
+
+Slot = list[Entry | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One file on its way; `weight` is its share of the budget."""
+
+    slot: Slot
+    item: Item
+    found: Found
+    content: Content
+    weight: int
+
+
+class Upload:
+    """One run's transfer. `dry`: everything but the writing."""
+
+    def __init__(
+        self, vault: Vault, sources: tuple[str, ...], writer: Writer, tally: Tally, *, concurrency: int, dry: bool,
+        stopped: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """`sources` are the roots on disk; `stopped` is asked by readers of large files."""
+        self._vault = vault
+        self._sources = sources
+        self._writer = writer
+        self._tally = tally
+        self._dry = dry
+        self._stopped = stopped
+        self._concurrency = concurrency
+        self._local = threading.local()
+        self._openers: list[Opener] = []
+        self.large = Large(vault, SMALL, dry=dry)
+
+    async def run(self, items: Iterable[Item]) -> None:
+        """Carries the plan out. Raises Stop; what was sent by then stays and is found again by the next run."""
+        self._budget = Budget(HELD)
+        self._row: Row[Entry | None] = Row(self._write)
+        self._big = asyncio.Semaphore(LARGE)
+        self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        try:
+            async with together() as group:
+                workers = self._crew.start(group)
+                await self._feed(group, items)
+                for worker in workers:
+                    worker.cancel()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            for opener in self._openers:
+                opener.close()
+
+    async def _feed(self, group: asyncio.TaskGroup, items: Iterable[Item]) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+
+        def launch(work: asyncio.Task[None]) -> None:
+            tasks.add(work)
+            work.add_done_callback(tasks.discard)
+
+        batch: list[tuple[Slot, Item, Found]] = []
+        weight = 0
+        for number, item in enumerate(items):
+            slot, found = self._row.place(), item.found
+            if found is None or item.step not in (Step.READ, Step.SEND):
+                self._row.fill(slot, self._settle(item))
+            elif found.size > SMALL:
+                await self._big.acquire()
+                launch(group.create_task(self._send_large(slot, item, found)))
+            else:
+                batch.append((slot, item, found))
+                weight += found.size
+            if len(batch) == BATCH or weight >= BATCH_BYTES or (batch and number % BREATH == 0):
+                held = await self._budget.take(weight)
+                launch(group.create_task(self._read(batch, weight - held)))
+                batch, weight = [], 0
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+                await self._row.room()
+        if batch:
+            launch(group.create_task(self._read(batch, weight - await self._budget.take(weight))))
+        while tasks:
+            await asyncio.wait(tasks)
+        await self._crew.done()
+
+    def _settle(self, item: Item) -> Entry | None:
+        """What needs no reading."""
+        found, known = item.found, item.known
+        match item.step:
+            case Step.KEEP if known and found:
+                self._tally.same(found.root, found.size)
+                return known
+            case Step.NOTE if found:
+                is_link = found.kind is Sort.LINK
+                self._tally.links += is_link
+                self._tally.folders += not is_link
+                return entry(found)
+            case Step.STALE if known:
+                if known.kind is Sort.FILE:
+                    self._tally.failed(None)
+                return msgspec.structs.replace(known, stale=True)
+            case Step.LOST if known:
+                self._tally.failed(None)
+                if item.drift:
+                    self._tally.tell(Problem(item.drift, known.path))
+            case Step.GONE if known and known.kind is Sort.FILE:
+                self._tally.gone()
+            case Step.FOREIGN:
+                self._tally.foreign += 1
+        return None
+
+    async def _read(self, batch: list[tuple[Slot, Item, Found]], over: int) -> None:
+        """Reads a batch and hands on what must be sent. `over` is what the budget did not have to give."""
+        loop = asyncio.get_running_loop()
+        results = await loop.run_in_executor(self._pool, self._contents, [found for _, _, found in batch])
+        for (slot, item, found), result in zip(batch, results, strict=True):
+            weight = max(0, found.size - over)
+            over = max(0, over - found.size)
+            if isinstance(result, Problem):
+                self._fail(slot, item, found, result)
+            elif _is_known(item, result.entry):
+                self._keep(slot, item, result.entry)
+            elif not result.whole:  # it grew since the scan; its parts take from the budget themselves
+                self._budget.give(weight)
+                weight = 0
+                await self._big.acquire()
+                await self._send_large(slot, item, found)
+            else:
+                await self._crew.hand(_Job(slot, item, found, result, weight))
+                continue
+            self._budget.give(weight)
+
+    def _contents(self, batch: list[Found]) -> list[Content | Problem]:
+        """In a reader's thread."""
+        opener = self._opener()
+        return [read(found, opener, SMALL, self._stopped) for found in batch]
+
+    def _opener(self) -> Opener:
+        if not hasattr(self._local, "opener"):
+            self._local.opener = Opener(self._sources)
+            self._openers.append(self._local.opener)
+        opener: Opener = self._local.opener
+        return opener
+
+    async def _send(self, job: _Job) -> None:
+        """In a worker: one small file."""
+        read_as, key = job.content.entry, self._vault.prefix + job.found.place
+        try:
+            written = Written("", "", read_as.crc64)
+            if not self._dry:
+                written = await self._vault.bucket.put(key, job.content.data, read_as.crc64)
+            self._sent(job.slot, job.item, read_as, written)
+        except Stop as error:
+            self._fail(job.slot, job.item, job.found, _one_object(error, job.found))
+        self._budget.give(job.weight)
+
+    async def _send_large(self, slot: Slot, item: Item, found: Found) -> None:
+        try:
+            with Opener(self._sources) as opener:
+                result = await self.large.send(item, found, opener, self._budget, self._stopped)
+            if isinstance(result, Problem):
+                self._fail(slot, item, found, result)
+                return
+            read_as, written = result
+            if written is None:
+                self._keep(slot, item, read_as)
+            else:
+                self._sent(slot, item, read_as, written)
+        except Stop as error:
+            self._fail(slot, item, found, _one_object(error, found))
+        finally:
+            self._big.release()
+
+    def _sent(self, slot: Slot, item: Item, read_as: Entry, written: Written) -> None:
+        if item.drift:
+            self._tally.tell(Problem(item.drift, read_as.path))
+        self._tally.sent(_root(item), read_as.size)
+        self._row.fill(slot, msgspec.structs.replace(read_as, etag=written.etag, version=written.version))
+
+    def _keep(self, slot: Slot, item: Item, read_as: Entry) -> None:
+        """The content is the parent's: its object stays, under the metadata of today."""
+        known = item.known
+        assert known is not None  # noqa: S101  (only `_is_known` items come here)
+        self._tally.same(_root(item), read_as.size)
+        at = {"etag": known.etag, "version": known.version, "last_modified": known.last_modified}
+        self._row.fill(slot, msgspec.structs.replace(read_as, **at))
+
+    def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
+        self._tally.failed(found.root, problem)
+        self._row.fill(slot, msgspec.structs.replace(item.known, stale=True) if item.known else None)
+
+    def _write(self, result: Entry | None) -> None:
+        if result is not None:
+            self._writer.add(encode_entry(result), result.kind, result.size)
+
+
+def _root(item: Item) -> int:
+    return item.found.root if item.found else 0
+
+
+def _is_known(item: Item, read_as: Entry) -> bool:
+    """True when the bucket has this very content under this key, as the listing confirmed."""
+    return item.step is Step.READ and item.known is not None and item.known.sha256 == read_as.sha256
+
+
+def _one_object(error: Stop, found: Found) -> Problem:
+    """The problem of one file, where a refusal says nothing of the next; else the Stop goes on."""
+    if error.problem.facts.get("code") in ONE_OBJECT:
+        return Problem(Kind.FILE_REFUSED, found.path, error.problem.facts)
+    raise error

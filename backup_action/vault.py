@@ -1,0 +1,154 @@
+"""What we keep in the bucket, and where.
+
+| object | is |
+|---|---|
+| `<prefix>/<key of the path>` | layout tree: each file, an ordinary object under its own path |
+| `<prefix>/.oss-backup/snapshots/<id>.jsonl.zst` | one per run, written last |
+
+Law 1: what a snapshot names is in the bucket, whole. Law 2: so content is written before the snapshot that names it.
+Law 6: objects that no snapshot of ours named are counted and never touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from typing import Final
+
+import fastcrc
+
+from backup_action.adapters.oss.data import Bucket
+from backup_action.core import snapshot
+from backup_action.core.address import CATALOGUE
+from backup_action.core.place import KEY_MAX, Root, overlap
+from backup_action.core.problem import Kind, Stop
+from backup_action.core.snapshot import Head, Snapshot, Unreadable
+from backup_action.core.spool import Spool
+from backup_action.core.stored import Stored
+
+SNAPSHOTS: Final = f"{CATALOGUE}/snapshots/"
+ENDING: Final = ".jsonl.zst"
+_PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
+_HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
+
+
+class Vault:
+    """One prefix of one bucket, as one source sees it."""
+
+    def __init__(self, bucket: Bucket, prefix: str, source: str, layout: str) -> None:
+        """`source` and `layout` say whose snapshots count as parents."""
+        self.bucket = bucket
+        self.prefix = prefix
+        self._source = source
+        self._layout = layout
+        self._tag = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()[:4]
+
+    @property
+    def room(self) -> int:
+        """Bytes that a key may have below the prefix."""
+        return KEY_MAX - len(self.prefix.encode())
+
+    def new_id(self, now: float) -> str:
+        """An id for a snapshot begun at `now`; its first four hex digits name the source, so its own are found fast."""
+        return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(now)) + self._tag + secrets.token_hex(2)
+
+    async def catalogue(self) -> list[Stored]:
+        """All snapshots below the prefix, oldest first by OSS's clock; keys are ids."""
+        found = await self._range(self.prefix + SNAPSHOTS, "", "")
+        named = [Stored(o.key.removesuffix(ENDING), o.size, o.etag, o.last_modified) for o in found]
+        return sorted((o for o in named if snapshot.is_id(o.key)), key=lambda o: (o.last_modified, o.key))
+
+    async def parent(self, catalogue: list[Stored]) -> Snapshot | None:
+        """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged."""
+        for stored in reversed(catalogue):
+            if self._is_ours(stored.key):
+                found = await self.snapshot(stored.key)
+                if (found.head.source, found.head.layout) == (self._source, self._layout):
+                    return found
+        return None
+
+    async def snapshot(self, id: str) -> Snapshot:
+        """A snapshot by its id. Raises Stop."""
+        answer = await self.bucket.get(self._snapshot_key(id))
+        if answer is None:
+            raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason="it is listed, but not there")
+        try:
+            found = await asyncio.to_thread(Snapshot, answer.body)
+        except Unreadable as error:
+            raise _unreadable(id, error) from None
+        if found.id != id:
+            raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
+        return found
+
+    async def refuse_overlap(self, catalogue: list[Stored], roots: tuple[Root, ...]) -> None:
+        """Raises Stop where another source backs up to a place below this prefix that overlaps one of ours."""
+        newest = {stored.key[-8:-4]: stored.key for stored in catalogue if not self._is_ours(stored.key)}
+        for id in newest.values():
+            head = await self._head(id)
+            if head is None or head.source == self._source:
+                continue
+            both = overlap(roots, tuple(head.roots))
+            if both:
+                raise Stop(
+                    Kind.SOURCES_OVERLAP, both[0].source, other=head.source, destination=both[1].destination or "."
+                )
+
+    async def _head(self, id: str) -> Head | None:
+        answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
+        try:
+            return snapshot.head_of(answer.body) if answer else None
+        except Unreadable as error:
+            raise _unreadable(id, error) from None
+
+    async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
+        """Every object below the prefix but the catalogue, in order: one spool a range between two marks."""
+        ends = [*marks, ""]
+        return await asyncio.gather(
+            *(self._range(self.prefix, after, end) for after, end in zip(["", *marks], ends, strict=True))
+        )
+
+    async def _range(self, prefix: str, after: str, end: str) -> Spool[Stored]:
+        """Objects behind `after` up to `end`, both below the prefix; "" is no bound. The catalogue is passed over."""
+        found: Spool[Stored] = Spool(Stored)
+        more = True
+        while more:
+            objects, more = await self.bucket.page(prefix, prefix + after if after else "")
+            for stored in objects:
+                key = stored.key[len(prefix) :]
+                if end and key > end:
+                    return found
+                after = key
+                if not key.startswith(CATALOGUE + "/"):
+                    found.append(Stored(key, stored.size, stored.etag, stored.last_modified))
+            if after.startswith(CATALOGUE + "/"):
+                after = _PAST_CATALOGUE
+        return found
+
+    async def commit(self, id: str, data: bytes, parent: Snapshot | None) -> None:
+        """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop.
+
+        The parent must still be the newest, or two runs would go on from one snapshot.
+        """
+        newest = [stored.key for stored in await self.catalogue() if self._is_ours(stored.key)]
+        if (parent is not None and (not newest or newest[-1] != parent.id)) or (parent is None and newest):
+            raise Stop(Kind.PARENT_MOVED, newest[-1] if newest else parent.id if parent else "")
+        key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
+        headers = {"content-type": "application/zstd", "x-oss-storage-class": "Standard"}
+        await self.bucket.put(key, data, crc64, headers)
+        answer = await self.bucket.head(key)
+        told = answer.headers if answer else {}
+        if (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma")) != (str(len(data)), str(crc64)):
+            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=told.get("x-oss-hash-crc64ecma"))
+
+    def _is_ours(self, id: str) -> bool:
+        return id[-8:-4] == self._tag
+
+    def _snapshot_key(self, id: str) -> str:
+        return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"
+
+
+def _unreadable(id: str, error: Unreadable) -> Stop:
+    kind = Kind.SNAPSHOT_FORMAT if "format" in str(error) else Kind.SNAPSHOT_DAMAGED
+    return Stop(kind, id, reason=error, format=snapshot.FORMAT)
