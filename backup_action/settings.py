@@ -219,6 +219,6 @@ def _switch(text: str) -> bool:
 
 
 def _number(row: Row, text: str) -> int:
-    if not re.fullmatch(r"\d{1,18}", text) or not row.low <= int(text) <= row.high:
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not row.low <= int(text) <= row.high:
         raise ValueError(f"a whole number from {row.low} to {row.high}")
     return int(text)

@@ -1,0 +1,124 @@
+"""Settings: where they come from, which wins, and how a wrong one is told."""
+
+from pathlib import Path
+
+import pytest
+
+from backup_action import settings
+from backup_action.core.problem import Kind, Stop
+
+FULL = {
+    "INPUT_BUCKET": "bucket-1", "INPUT_REGION": "cn-hangzhou", "INPUT_PATHS": "data\nfactors => f\n\n",
+    "INPUT_ROLE_TO_ASSUME": "acs:ram::1:role/r", "INPUT_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/p",
+}  # fmt: skip
+
+
+def test_a_flag_wins_over_an_input_over_the_environment_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "backup.toml"
+    file.write_text('bucket = "from-file"\nsource = "file"\nregion = "cn-file"\nprefix = "file"\n')
+    environ = {
+        "OSS_BACKUP_CONFIG": str(file), "OSS_BACKUP_BUCKET": "from-environment", "OSS_BACKUP_REGION": "cn-environment",
+        "OSS_BACKUP_SOURCE": "environment", "INPUT_BUCKET": "from-input", "INPUT_REGION": "cn-input",
+    }  # fmt: skip
+    found = settings.gather({"bucket": "from-flag"}, environ)
+    assert (found.bucket, found.region, found.source, found.prefix) == ("from-flag", "cn-input", "environment", "file/")
+
+
+def test_empty_means_unset_everywhere(tmp_path: Path) -> None:
+    file = tmp_path / "backup.toml"
+    file.write_text('language = "en"\nexclude = []\naudience = ""\n')
+    found = settings.gather({"language": "", "config": str(file)}, {"INPUT_LANGUAGE": " ", "OSS_BACKUP_LANGUAGE": ""})
+    assert found.language == "en" and found.exclude == () and found.audience == "sts.aliyuncs.com"
+
+
+def test_lists_come_by_line_by_flag_and_from_toml(tmp_path: Path) -> None:
+    assert settings.gather({}, FULL).paths == ("data", "factors => f")
+    assert settings.gather({"paths": ["a", "b c"]}, FULL).paths == ("a", "b c")
+    file = tmp_path / "backup.toml"
+    file.write_text('paths = ["x", "y => z"]\nconcurrency = 7\ndry-run = true\n')
+    found = settings.gather({"config": str(file)}, {})
+    assert (found.paths, found.concurrency, found.dry_run) == (("x", "y => z"), 7, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("concurrency", "0", "1 to 512"),
+        ("concurrency", "many", "1 to 512"),
+        ("concurrency", "٣", "1 to 512"),
+        ("role-session-expiration", "899", "900 to 43200"),
+        ("dry-run", "yes", "`true` or `false`"),
+        ("language", "fr", "`zh`"),
+        ("notify-on", "success", "`problem`"),
+        ("endpoint", "http://oss-cn-hangzhou.aliyuncs.com", "https://"),
+        ("bucket", "Bad_Bucket", "3 to 63"),
+        ("prefix", "/x", "beginning"),
+        ("source", "a b", "blanks"),
+        ("exclude", "a\0b", "NUL"),
+    ],
+)
+def test_a_malformed_value_is_told_with_its_rule_and_place(name: str, value: str, rule: str) -> None:
+    with pytest.raises(Stop) as stop:
+        settings.gather({}, {settings.variable(name): value})
+    problem = stop.value.problem
+    assert (problem.kind, problem.where) == (Kind.SETTING_MALFORMED, name)
+    assert rule in problem.facts["rule"] and problem.facts["place"] == settings.variable(name)
+
+
+def test_a_secret_is_never_repeated() -> None:
+    with pytest.raises(Stop) as stop:
+        settings.gather({}, {"OSS_BACKUP_DINGTALK_WEBHOOK": "https://evil.example/?access_token=s3cret"})
+    assert "s3cret" not in repr(stop.value.problem)
+    hook = "https://oapi.dingtalk.com/robot/send?access_token=s3cret"
+    assert "s3cret" not in repr(settings.gather({"dingtalk-webhook": hook, "dingtalk-secret": "SECs3cret"}, {}))
+
+
+def test_an_unknown_setting_is_told_with_its_nearest(tmp_path: Path) -> None:
+    with pytest.raises(Stop) as stop:
+        settings.gather({}, {"OSS_BACKUP_BUKET": "x"})
+    assert stop.value.problem.facts["nearest"] == "OSS_BACKUP_BUCKET"
+    file = tmp_path / "backup.toml"
+    file.write_text('pathes = ["x"]\n')
+    with pytest.raises(Stop) as stop:
+        settings.gather({"config": str(file)}, {})
+    assert (stop.value.problem.where, stop.value.problem.facts["nearest"]) == ("pathes", "paths")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"bucket = ", Kind.CONFIG_MALFORMED),
+        (b"\xff", Kind.CONFIG_MALFORMED),
+        (b"#" * (settings.CONFIG_MAX + 1), Kind.CONFIG_MALFORMED),
+        (b"paths = [1]", Kind.SETTING_MALFORMED),
+        (b"bucket = ['a', 'b']", Kind.SETTING_MALFORMED),
+        (b"[bucket]\nname = 'a'", Kind.SETTING_MALFORMED),
+        (b"config = 'other.toml'", Kind.SETTING_UNKNOWN),
+        (None, Kind.CONFIG_UNREADABLE),
+    ],
+)
+def test_a_config_file_that_is_wrong_is_refused(tmp_path: Path, content: bytes | None, kind: Kind) -> None:
+    file = tmp_path / "backup.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(Stop) as stop:
+        settings.gather({"config": str(file)}, {})
+    assert stop.value.problem.kind is kind
+
+
+@pytest.mark.parametrize("missing", ["bucket", "region", "paths", "role-to-assume", "oidc-provider-arn"])
+def test_what_a_backup_needs_is_named(missing: str) -> None:
+    settings.require(settings.gather({}, FULL), "backup")
+    without = {name: value for name, value in FULL.items() if name != settings.variable(missing, "INPUT_")}
+    with pytest.raises(Stop) as stop:
+        settings.require(settings.gather({}, without), "backup")
+    assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SETTING_MISSING, missing)
+
+
+def test_stored_keys_need_no_role_and_two_accounts_contradict() -> None:
+    bare = {name: value for name, value in FULL.items() if "ROLE" not in name and "OIDC" not in name}
+    settings.require(settings.gather({"allow-static-keys": "true"}, bare), "backup")
+    two = FULL | {"INPUT_OIDC_PROVIDER_ARN": "acs:ram::2:oidc-provider/p"}
+    with pytest.raises(Stop) as stop:
+        settings.require(settings.gather({}, two), "backup")
+    assert stop.value.problem.kind is Kind.SETTING_CONTRADICTION

@@ -1,0 +1,120 @@
+"""The parts of the flow: bounds that hold, order that holds, one end for all."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backup_action.core.problem import Kind, Stop
+from backup_action.transfer.flow import Budget, Crew, Row, together
+
+
+@given(st.lists(st.integers(min_value=0, max_value=30), max_size=40), st.integers(min_value=1, max_value=20))
+def test_a_budget_is_never_exceeded_and_everybody_gets_a_turn(sizes: list[int], total: int) -> None:
+    async def run() -> None:
+        budget, held, most, done = Budget(total), 0, 0, []
+
+        async def one(number: int, size: int) -> None:
+            nonlocal held, most
+            taken = await budget.take(size)
+            held += taken
+            most = max(most, held)
+            await asyncio.sleep(0)
+            held -= taken
+            budget.give(taken)
+            done.append(number)
+
+        await asyncio.gather(*(one(number, size) for number, size in enumerate(sizes)))
+        assert most <= total and sorted(done) == list(range(len(sizes)))
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_waiter_does_not_keep_its_share() -> None:
+    async def run() -> None:
+        budget = Budget(10)
+        await budget.take(10)
+        waiter = asyncio.create_task(budget.take(5))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+        budget.give(10)
+        assert await asyncio.wait_for(budget.take(10), 1) == 10
+
+    asyncio.run(run())
+
+
+@given(st.permutations(range(12)))
+def test_results_are_handed_on_in_the_order_of_their_places(arrival: list[int]) -> None:
+    handed: list[int] = []
+    row: Row[int] = Row(handed.append)
+    slots = [row.place() for _ in arrival]
+    for count, number in enumerate(arrival, 1):
+        row.fill(slots[number], number)
+        assert handed == list(range(len(handed)))
+        first_gap = next((n for n in range(12) if n not in arrival[:count]), 12)
+        assert len(handed) == first_gap
+
+
+def test_a_full_row_waits_for_its_first_place() -> None:
+    async def run() -> None:
+        row: Row[int] = Row(lambda _: None, waiting=2)
+        first, second = row.place(), row.place()
+        row.fill(second, 2)
+        waiting = asyncio.create_task(row.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        row.fill(first, 1)
+        await asyncio.wait_for(waiting, 1)
+
+    asyncio.run(run())
+
+
+def test_a_crew_does_everything_with_no_more_than_its_workers() -> None:
+    async def run() -> None:
+        busy = most = 0
+        done: list[int] = []
+
+        async def do(item: int) -> None:
+            nonlocal busy, most
+            busy += 1
+            most = max(most, busy)
+            await asyncio.sleep(0)
+            busy -= 1
+            done.append(item)
+
+        crew: Crew[int] = Crew(3, do)
+        async with together() as group:
+            workers = crew.start(group)
+            for item in range(50):
+                await crew.hand(item)
+            await crew.done()
+            for worker in workers:
+                worker.cancel()
+        assert most == 3 and sorted(done) == list(range(50))
+
+    asyncio.run(run())
+
+
+def test_the_first_stop_ends_all_and_is_raised_as_itself() -> None:
+    async def run() -> None:
+        ended = []
+
+        async def forever() -> None:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.append(True)
+
+        async def fail() -> None:
+            raise Stop(Kind.OSS_RIGHT, "key")
+
+        with pytest.raises(Stop) as stop:
+            async with together() as group:
+                group.create_task(forever())
+                await asyncio.sleep(0)
+                group.create_task(fail())
+        assert stop.value.problem.kind is Kind.OSS_RIGHT and ended == [True]
+
+    asyncio.run(run())
