@@ -8,6 +8,7 @@ Lists are repeated flags, or one item a line.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import tomllib
@@ -112,8 +113,7 @@ def gather(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
 
     Raises Stop for a setting that is unknown or malformed, in the order of the table.
     """
-    given = _from_environment(environ, "OSS_BACKUP_") | _from_environment(environ, "INPUT_")
-    given |= {name: Given(value, flag(name)) for name, value in flags.items() if value not in ("", [])}
+    given = _given(flags, environ)
     _refuse_unknown(environ)
     if "config" in given:
         given = _from_config(_text("config", given["config"])) | given
@@ -123,6 +123,19 @@ def gather(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
     settings = Settings(**{name.replace("-", "_"): value for name, value in values.items()})
     place.roots(settings.paths)
     return settings
+
+
+def lenient(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
+    """What can be read of the settings when some of them are wrong: those keep their defaults. Raises nothing."""
+    given = _given(flags, environ)
+    with contextlib.suppress(Stop):
+        given = (_from_config(_text("config", given["config"])) if "config" in given else {}) | given
+    values: dict[str, Any] = {}
+    for name, one in given.items():
+        if not TABLE[name].set_up:
+            with contextlib.suppress(Stop):
+                values[name.replace("-", "_")] = _value(name, one)
+    return Settings(**values)
 
 
 def require(settings: Settings, command: str) -> None:
@@ -138,6 +151,11 @@ def require(settings: Settings, command: str) -> None:
     if address.account(settings.role_to_assume) != address.account(settings.oidc_provider_arn):
         rule = "of the same account as `role-to-assume`"
         raise Stop(Kind.SETTING_CONTRADICTION, "oidc-provider-arn", given=settings.oidc_provider_arn, rule=rule)
+
+
+def _given(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> dict[str, Given]:
+    given = _from_environment(environ, "OSS_BACKUP_") | _from_environment(environ, "INPUT_")
+    return given | {name: Given(value, flag(name)) for name, value in flags.items() if value not in ("", [])}
 
 
 def _from_environment(environ: Mapping[str, str], start: str) -> dict[str, Given]:

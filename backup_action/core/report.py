@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
-from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Problem, Status, severest
+from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
 from backup_action.core.tally import Tally
 
 __all__ = ["KEPT_PROBLEMS", "Counts", "Draft", "Report", "RootLine", "Run", "SnapshotLine", "Target"]
@@ -143,6 +144,15 @@ class Draft:
     verified: bool = False
     requests: int = 0
     signal: int = 0  # the one that ended the run
+
+    def tell(self, problem: Problem) -> None:
+        """Notes a problem of the run."""
+        self.tally.tell(problem)
+
+    def interrupt(self, number: int) -> None:
+        """Notes that a signal ended the run."""
+        self.signal = number
+        self.tell(Problem(Kind.INTERRUPTED, facts={"signal": signal.Signals(number).name}))
 
     def finish(self, now: float) -> Report:
         """The report. Its status is that of the most severe problem."""

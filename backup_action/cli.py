@@ -1,0 +1,197 @@
+"""The door: arguments and environment in, an exit code out. Every ending of a command becomes a Report here, once.
+
+`oss-backup backup --path data --bucket …` from a shell; without arguments, as in the action's run step, the command
+is the one that the settings name.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backup_action import __version__, settings
+from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.settings import SORTS, TABLE, Raw, Settings
+
+if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help` must not wait for them
+    from backup_action.core.report import Draft
+    from backup_action.publish import Audience
+
+_TOLD = ("dingtalk", "notify", "language", "report", "config")  # the settings of `notify`
+
+COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "backup": ("Back paths up to the bucket.", ("command", "report")),
+    "notify": (
+        "Tell DingTalk of a run, from its report file.",
+        (
+            "command",
+            *(name for name in TABLE if not name.startswith(("dingtalk", "notify", "lang", "report", "config"))),
+        ),
+    ),
+}
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Runs one command line; gives the exit code."""
+    if not arguments and any(environ.get(name) is not None for name in ("INPUT_COMMAND", "OSS_BACKUP_COMMAND")):
+        return _chosen(environ)
+    try:
+        return int(_group(environ).main(list(arguments) or ["--help"], "oss-backup", standalone_mode=False) or 0)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        stop = Stop(Kind.COMMAND_LINE, " ".join(arguments)[:200], reason=error.format_message())
+        return conduct("backup", {}, environ, stop)
+
+
+def _chosen(environ: Mapping[str, str]) -> int:
+    """The command that the settings name."""
+    try:
+        command = settings.gather({}, environ).command
+    except Stop as stop:
+        return conduct("backup", {}, environ, stop)
+    return conduct(command, {}, environ)
+
+
+def _group(environ: Mapping[str, str]) -> click.Group:
+    group = click.Group("oss-backup", help="Verified, incremental backup to Alibaba Cloud OSS, with no stored key.")
+    group.params.append(_version())
+    for name, (text, without) in COMMANDS.items():
+        group.add_command(_command(name, text, without, environ))
+    sandbox = click.Command("sandbox", help="Serve stand-ins for GitHub, STS, OSS and DingTalk on loopback.")
+    group.add_command(sandbox)
+    return group
+
+
+def _version() -> click.Option:
+    def show(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            click.echo(__version__)
+            context.exit()
+
+    return click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=show, help="Show it.")
+
+
+def _command(name: str, text: str, without: tuple[str, ...], environ: Mapping[str, str]) -> click.Command:
+    def run(**flags: Any) -> int:
+        given = {settings_name(flag): _raw(value) for flag, value in flags.items() if value not in (None, (), False)}
+        return conduct(name, given, environ)
+
+    options: list[click.Parameter] = [
+        _option(setting) for setting, row in TABLE.items() if setting not in without and not row.set_up
+    ]
+    return click.Command(name, callback=run, params=options, help=text)
+
+
+def settings_name(parameter: str) -> str:
+    """The setting behind one of click's parameter names."""
+    return parameter.replace("_", "-")
+
+
+def _option(name: str) -> click.Option:
+    names = [settings.flag(name), name.replace("-", "_")]
+    sort, help = SORTS[name], TABLE[name].help
+    if sort == "switch":
+        return click.Option(names, is_flag=True, help=help)
+    return click.Option(names, help=help, multiple=sort == "list", metavar="NUMBER" if sort == "number" else "TEXT")
+
+
+def _raw(value: object) -> Raw:
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
+    return "true" if value is True else str(value)
+
+
+def conduct(command: str, flags: Mapping[str, Raw], environ: Mapping[str, str], stop: Stop | None = None) -> int:
+    """Runs a command and publishes how it ended, whatever that was. `stop` is what went wrong before."""
+    from backup_action import publish
+    from backup_action.adapters import github
+    from backup_action.core.report import Draft
+
+    draft = Draft(command, __version__, time.time(), run=github.run_of(environ, socket.gethostname()))
+    audience = _audience(flags, environ)
+    try:
+        if stop is not None:
+            raise stop
+        chosen = settings.gather(flags, environ)
+        settings.require(chosen, command)
+        audience = _run(command, chosen, environ, draft, audience)
+    except Stop as error:
+        draft.tell(error.problem)
+    except KeyboardInterrupt:
+        draft.interrupt(draft.signal or signal.SIGINT)
+    except Exception as error:  # a bug is an ending too: told like any other, without values in its text
+        draft.tell(Problem(Kind.BUG, _place(error)))
+    return publish.publish(draft.finish(time.time()), audience).exit_code
+
+
+def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Audience:
+    """Who is told, as far as the settings can be read: a malformed bucket must not keep DingTalk from hearing of it."""
+    from backup_action.publish import Audience
+
+    told = settings.lenient(flags, environ)
+    stored = ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    return Audience(
+        environ,
+        "en" if told.language == "en" else "zh",
+        told.dingtalk_webhook,
+        told.dingtalk_secret,
+        told.dingtalk_keyword,
+        told.dingtalk_at,
+        told.notify_on,  # type: ignore[arg-type]  # one of the table's choices
+        tuple(environ[name] for name in stored if environ.get(name)),
+    )
+
+
+def _run(command: str, chosen: Settings, environ: Mapping[str, str], draft: Draft, audience: Audience) -> Audience:
+    """Runs the command; gives who is to be told of how it ended."""
+    import asyncio
+
+    if command == "notify":
+        from backup_action.commands.notify import notify
+
+        return notify(chosen.report, draft, audience)
+    from backup_action.commands.backup import backup
+
+    asyncio.run(_until_signal(lambda stopped: backup(chosen, environ, draft, stopped), draft))
+    return audience
+
+
+async def _until_signal(work: Callable[[Callable[[], bool]], Coroutine[Any, Any, None]], draft: Draft) -> None:
+    """Runs the work; SIGINT and SIGTERM cancel it, and it ends what it has begun in the bucket before it goes."""
+    import asyncio
+
+    stopped = threading.Event()
+    task = asyncio.ensure_future(work(stopped.is_set))
+
+    def stop(number: signal.Signals) -> None:
+        draft.signal = draft.signal or number
+        stopped.set()
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        stopped.set()
+
+
+def _place(error: BaseException) -> str:
+    """The type of an unexpected error and where it was raised; not its text, which may hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__} {at}".strip()
