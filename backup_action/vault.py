@@ -19,7 +19,7 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.data import Bucket
+from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import snapshot
 from backup_action.core.address import CATALOGUE
 from backup_action.core.place import KEY_MAX, Root, overlap
@@ -126,7 +126,7 @@ class Vault:
                 after = _PAST_CATALOGUE
         return found
 
-    async def commit(self, id: str, data: bytes, parent: Snapshot | None) -> None:
+    async def commit(self, id: str, data: bytes, parent: Snapshot | None) -> Written:
         """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop.
 
         The parent must still be the newest, or two runs would go on from one snapshot.
@@ -136,11 +136,12 @@ class Vault:
             raise Stop(Kind.PARENT_MOVED, newest[-1] if newest else parent.id if parent else "")
         key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
         headers = {"content-type": "application/zstd", "x-oss-storage-class": "Standard"}
-        await self.bucket.put(key, data, crc64, headers)
+        written = await self.bucket.put(key, data, crc64, headers)
         answer = await self.bucket.head(key)
         told = answer.headers if answer else {}
         if (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma")) != (str(len(data)), str(crc64)):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=told.get("x-oss-hash-crc64ecma"))
+        return written
 
     def _is_ours(self, id: str) -> bool:
         return id[-8:-4] == self._tag

@@ -10,10 +10,12 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from backup_action.adapters import credentials
 from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.attempts import Attempts, Place
-from backup_action.adapters.oss.data import Bucket
+from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import place, plan, rights, selection
 from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem
@@ -128,7 +130,13 @@ async def commit(
     tally: Tally = draft.tally
     complete = scanned.complete and not tally.total().files_failed
     data, foot = writer.finish(dict(tally.problem_counts), complete=complete)
-    await vault.commit(head.id, data, parent)
+    written = await vault.commit(head.id, data, parent)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.verified = True
+    draft.target = msgspec.structs.replace(draft.target, versioning=versioning(written))
+
+
+def versioning(written: Written) -> str:
+    """The bucket's versioning, as the answer to a PUT tells it: its versions have ids, `null` while suspended."""
+    return {"": "", "null": "Suspended"}.get(written.version, "Enabled")
