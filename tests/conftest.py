@@ -2,9 +2,16 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from backup_action.sandbox.serve import Sandbox
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `box`, which all stories share
+from box import Box
 
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.register_profile("slow", settings.get_profile("quick"), max_examples=2000)
@@ -26,3 +33,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="a longer form; run with --slow"))
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def box(_sandbox: Sandbox, tmp_path: Path) -> Box:
+    """The sandbox, empty, and the program run against it as a process."""
+    return Box(_sandbox, tmp_path)
