@@ -53,6 +53,8 @@ class Knobs:
     dingtalk_per_minute: int = 20
     dingtalk_keyword: str = ""  # a security keyword of the robot; empty: none
     crc64: bool = True  # whether answers carry x-oss-hash-crc64ecma
+    restore_seconds: float = 60  # how long RestoreObject takes, whatever the class and tier
+    v1_signatures: bool = True  # False: V1 signatures are refused, as OSS does for new accounts and buckets
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ class World:
     log: list[dict[str, Any]] = field(default_factory=list)  # the last requests: service, request, key, status
     faults: list[Fault] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)  # what DingTalk received
+    dingtalk_times: list[float] = field(default_factory=list)  # when the robot took its last messages
+    dingtalk_limited_until: float = 0.0  # until when it refuses after too many
     dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311  (chance for faults, not secrets)
 
     def now(self) -> float:
