@@ -18,6 +18,8 @@ def main() -> int:
     for name in _DROPPED:
         os.environ.pop(name, None)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 65_536, most))
     if sys.argv[1:2] == ["sandbox"]:
         from backup_action.sandbox import serve
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backup_action.adapters import github, web
+from backup_action.adapters.aside import aside
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.core import address
 from backup_action.core.problem import Kind, Stop
@@ -58,14 +59,13 @@ class Role:
 class Keyring:
     """Valid credentials whenever they are asked for. One for a run; safe for many callers of one event loop."""
 
-    def __init__(self, fetch: Callable[[], Credentials], clock: Callable[[], float] = time.time) -> None:
-        """`fetch` gets new ones; it may block, and raises Stop."""
+    def __init__(self, fetch: Callable[[], Credentials], life: float = float("inf")) -> None:
+        """`fetch` gets new ones; it may block, and raises Stop. `life` is for how long they were asked, in seconds."""
         self._fetch = fetch
-        self._clock = clock
+        self._life = life
         self._held: Credentials | None = None
-        self._renew_at = 0.0
+        self._renew_at = 0.0  # by the monotonic clock
         self._one = asyncio.Lock()
-        self.fetched = 0  # times that new ones were got
 
     @property
     def identity(self) -> str:
@@ -74,15 +74,22 @@ class Keyring:
 
     async def __call__(self, refused: Credentials | None = None) -> Credentials:
         """The credentials to use now; other ones than those that OSS refused. Raises Stop."""
-        if self._held is not None and self._held is not refused and self._clock() < self._renew_at:
-            return self._held
-        async with self._one:
-            if self._held is None or self._held is refused or self._clock() >= self._renew_at:
-                asked = self._clock()
-                self._held = await asyncio.to_thread(self._fetch)
-                self._renew_at = asked + (self._held.expires - asked) * RENEW_AT
-                self.fetched += 1
-            return self._held
+        if not self._is_good(refused):
+            async with self._one:
+                if not self._is_good(refused):
+                    began = time.monotonic()
+                    self._held = await aside(self._fetch)
+                    self._renew_at = began + RENEW_AT * self._left(self._held)
+        assert self._held is not None  # noqa: S101  (`_is_good` says so)
+        return self._held
+
+    def _is_good(self, refused: Credentials | None) -> bool:
+        return self._held is not None and self._held is not refused and time.monotonic() < self._renew_at
+
+    def _left(self, held: Credentials) -> float:
+        """Seconds that new keys have: what STS says, unless our clock makes nonsense of it."""
+        told = held.expires - time.time()
+        return told if 0 < told <= self._life else self._life
 
 
 def stored(environ: Mapping[str, str]) -> Callable[[], Credentials]:

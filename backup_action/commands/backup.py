@@ -79,7 +79,7 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
         rights.policy("backup", settings.bucket, settings.prefix),
     )
-    return credentials.Keyring(lambda: credentials.assume(role, environ))
+    return credentials.Keyring(lambda: credentials.assume(role, environ), settings.role_session_expiration)
 
 
 def bucket_of(settings: Settings) -> Place:

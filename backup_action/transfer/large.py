@@ -9,6 +9,7 @@ when their CRC-64 is confirmed, the object when its own is (law 3).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import time
@@ -35,10 +36,11 @@ from backup_action.adapters.oss.data import Written
 from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
 from backup_action.core.found import Found, entry
 from backup_action.core.plan import Item, Step
-from backup_action.core.problem import Kind, Problem
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.transfer.flow import Budget, together
 from backup_action.vault import Vault
 
+ABORT: Final = 3.0  # seconds to end an upload in; a cancelled job has five
 PARTS_MAX: Final = 10_000  # OSS's limit
 PART_MAX: Final = 64 << 20  # bytes; parts are held in memory, so a file may have at most 625 GiB
 
@@ -102,7 +104,8 @@ class Large:
                 raise Unstable(Kind.FILE_CHANGING)
             return after, await self.control.complete(key, upload, parts, after.crc64)
         except BaseException:
-            await asyncio.shield(self.control.abort(key, upload))
+            with contextlib.suppress(Stop, TimeoutError):  # what went wrong first is what is told
+                await asyncio.shield(asyncio.wait_for(self.control.abort(key, upload), ABORT))
             raise
 
     async def _parts(self, reading: Reading, key: str, upload: str, budget: Budget) -> list[Written]:

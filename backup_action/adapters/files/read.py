@@ -1,8 +1,9 @@
 """Reads one file as it is at one moment: never half old, half new (law 4).
 
 The file is looked at by its handle before and after; where size, times or inode differ, it is read again, up to
-`TRIES` times, and then reported. One changed a moment ago is read twice, since its times may hide another change. Bytes of a small file are returned; a large one is digested, and read again in
-parts while it is sent: whether both readings saw the same bytes shows in the CRC-64.
+`TRIES` times, and then reported. One changed a moment ago is read twice, since its times may hide another change.
+Bytes of a small file are returned; a large one is digested, and read again in parts while it is sent: whether both
+readings saw the same bytes shows in the digests.
 """
 
 from __future__ import annotations

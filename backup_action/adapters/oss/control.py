@@ -6,12 +6,12 @@ headers at DEBUG: all of that is turned off here. It is imported when the first 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from backup_action.adapters.aside import aside
 from backup_action.adapters.oss.attempts import Attempts, Broken
 from backup_action.adapters.oss.data import CONNECT, SILENCE, Bucket, Written
 from backup_action.adapters.oss.refusal import Refusal
@@ -74,7 +74,7 @@ class Control:
     async def _ask(self, right: str, key: str, do: Callable[[Any], T], *, absent: bool = False) -> T:
         async def once(credentials: Credentials) -> T:
             self._data.requests += 1
-            return await asyncio.to_thread(self._do, credentials, do)
+            return await aside(lambda: self._do(credentials, do))
 
         return await self._attempts.run(once, right=right, key=key, absent=absent)
 

@@ -14,7 +14,6 @@ from typing import Final
 
 import aiohttp
 import fastcrc
-from multidict import CIMultiDict
 from yarl import URL
 
 from backup_action.adapters.oss import listing, refusal, signature
@@ -26,6 +25,7 @@ from backup_action.core.stored import Stored
 
 CONNECT: Final = 10.0  # seconds to connect
 SILENCE: Final = 60.0  # seconds without a byte of the answer
+QUICK: Final = 65_536  # bytes
 SLOWEST: Final = 16_384  # bytes a second below which an upload counts as stuck
 PAGE: Final = 1000  # keys; the most that OSS gives
 
@@ -148,13 +148,15 @@ class Bucket:
         now = self.attempts.now()
         signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
         url = URL(f"{self._address}{path[1:]}{f'?{asked}' if asked else ''}", encoded=True)
-        async with (
-            asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST),
-            self._session.request(
-                method, url, data=body if method in ("PUT", "POST") else None, headers=signed, allow_redirects=False
-            ) as answer,
-        ):
+        if len(body) <= QUICK:  # such a body fits into the socket's buffer: only the answer can be slow
+            return await self._ask(method, url, signed, body)
+        async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST):
+            return await self._ask(method, url, signed, body)
+
+    async def _ask(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Answer:
+        data = body if method in ("PUT", "POST") else None
+        async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
             if answer.status >= 300 or answer.status == 203:
                 text = await answer.content.read(refusal.BODY_MAX)
                 raise refusal.read(answer.status, answer.headers, text)
-            return Answer(answer.status, CIMultiDict(answer.headers), await answer.read())
+            return Answer(answer.status, answer.headers, await answer.read())
