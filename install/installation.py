@@ -1,0 +1,233 @@
+"""Fills an environment: a virtual environment, the build requirements, the locked packages, our own code.
+
+Every package is checked against the hash in its lock, the build requirements too: left alone, pip would fetch the
+newest setuptools, unhashed, to build what the index has as source only (oss2, crcmod, alibabacloud-tea). So the index
+need not be trusted, and pip's own configuration (pip.conf, PIP_*, proxies, certificates) stays in force as the machine
+has it; only what would put packages elsewhere is kept out. The children get a few variables and no secret of the job.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import messages
+from messages import SetupError
+from recipe import Recipe
+
+OLDEST_PIP = (22, 3)  # the first one that knows --python
+OWN_FILES = ("pyproject.toml", "install/runtime.in", "README.md", "LICENSE")
+DEBIAN_WHEELS = Path("/usr/share/python-wheels")
+DETAIL_LINES = 15
+
+_KEPT = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|NETRC|XDG_(CACHE|CONFIG)_HOME|XDG_CONFIG_DIRS|LD_LIBRARY_PATH"
+    r"|CC|CXX|CFLAGS|CPPFLAGS|LDFLAGS"
+    r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"|PIP_(CONFIG_FILE|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY"
+    r"|KEYRING_PROVIDER|CACHE_DIR|NO_CACHE_DIR|USE_FEATURE|USE_DEPRECATED)"
+)
+_INDEX_CHOICES = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
+
+# Runs pip from inside a wheel, as ensurepip does.
+_FROM_WHEEL = """import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module("pip", run_name="__main__", alter_sys=True)"""
+
+_NOT_THERE = re.compile(r"No matching distribution found")
+_NETWORK = re.compile(
+    r"Retrying \(Retry\(|Max retries exceeded|ConnectTimeout|ReadTimeout|Read timed out|NewConnectionError"
+    r"|NameResolutionError|ProxyError|Connection ?(aborted|broken|reset)|IncompleteRead|ProtocolError|SSLError"
+    r"|HTTP error 5\d\d|\b5\d\d Server Error",
+    re.IGNORECASE,
+)
+
+
+class Pip:
+    """Runs pip; it waits `timeout` seconds for an answer of the index and asks `retries` times more.
+
+    `lock` is a descriptor that every child inherits: if this process is killed, the lock is held until the child ends.
+    """
+
+    def __init__(self, environ: Mapping[str, str], lock: int | None, *, retries: int, timeout: int) -> None:
+        self.environ = environ
+        self._inherited = () if lock is None else (lock,)
+        self._options = ("--retries", str(retries), "--timeout", str(timeout), "--progress-bar", "off")
+
+    def install(self, command: Sequence[str], what: str, *arguments: str) -> None:
+        """Runs `pip install`; `what` names the things to install, for the sentence when it fails."""
+        code, output = self._run([*command, "install", "--no-input", "--no-color", *self._options, *arguments])
+        if code != 0:
+            raise failure(what, output)
+
+    def ask(self, command: Sequence[str], *arguments: str) -> str:
+        """What a command prints, or an empty text when it fails; for probing."""
+        code, output = self._run([*command, *arguments])
+        return output if code == 0 else ""
+
+    def _run(self, command: Sequence[str]) -> tuple[int, str]:
+        child = subprocess.Popen(  # noqa: S603 - no shell; each word is ours or a path
+            command,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=self._inherited,
+            process_group=0,  # with --python, pip starts another pip: both are stopped, or one would go on installing
+        )
+        try:
+            output, _ = child.communicate()
+        except BaseException:  # we are told to stop
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            raise
+        return child.returncode, output.decode("utf-8", "backslashreplace")
+
+
+def install(
+    folder: Path,
+    recipe: Recipe,
+    environ: Mapping[str, str],
+    *,
+    index: str = "",
+    lock: int | None = None,
+    retries: int = 5,
+    timeout: int = 60,
+) -> None:
+    """Fills the empty folder, from the index at the URL `index` or else from where the machine's pip takes packages.
+
+    Raises SetupError: code 5 when no index answered, else 1.
+    """
+    _create(folder)
+    python = folder / "bin" / "python"
+    pip = Pip(children(environ), lock, retries=retries, timeout=timeout)
+    first = first_pip(pip, python)
+    if index:
+        pip.environ = only_index(pip, first, index)
+    messages.say(f"installing the packages of {recipe.lock.name}; later runs find them ready")
+    build = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(recipe.build_lock))
+    pip.install(first, "The build requirements", *build)
+    install_packages(pip, python, recipe.lock)
+    if recipe.editable:
+        _link(folder, recipe.source)
+    else:
+        _install_own_code(pip, python, recipe.source)
+    _check(pip, python)
+
+
+def install_packages(pip: Pip, python: Path, lock: Path) -> None:
+    """Installs what the lock names, by the environment's own pip; sources are built with what the environment has."""
+    arguments = ("--require-hashes", "--no-deps", "--no-build-isolation", "-r", str(lock))
+    pip.install([str(python), "-I", "-m", "pip"], "The locked packages", *arguments)
+
+
+def children(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables for pip and the build scripts: where things are, proxies, certificates, pip's choice of index.
+
+    A list of what is kept, not of what is dropped: build scripts are foreign code, and a job's variables hold secrets.
+    """
+    kept = {name: value for name, value in environ.items() if _KEPT.fullmatch(name)}
+    # PIP_USER=0 answers a pip.conf with `user = true`, which would fail in a virtual environment.
+    return kept | {"PYTHONNOUSERSITE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0"}
+
+
+def only_index(pip: Pip, command: Sequence[str], index: str) -> dict[str, str]:
+    """The variables with which pip asks this index and no other; pip.conf's certificates and proxy are carried over.
+
+    pip.conf may name more indexes, and an empty variable does not unset them, so no configuration file is read at all.
+    The URL is in a variable since anybody on the machine can read a command line, and it may hold a password.
+    """
+    carried: dict[str, str] = {}
+    listed = pip.ask(command, "config", "list")
+    for section in ("global", "install"):  # pip's order, and in each the later file wins
+        for name, value in re.findall(rf"^{section}\.(cert|client-cert|proxy)='(.*)'$", listed, re.MULTILINE):
+            carried["PIP_" + name.upper().replace("-", "_")] = value
+    kept = {name: value for name, value in pip.environ.items() if name not in _INDEX_CHOICES}
+    return carried | kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index}
+
+
+def first_pip(pip: Pip, python: Path) -> list[str]:
+    """The command of a pip that can install into an environment that has none yet.
+
+    Raises SetupError with the package to install when this interpreter comes without any.
+    """
+    outer = [sys.executable, "-I", "-m", "pip"]
+    version = re.match(r"pip (\d+)\.(\d+)", pip.ask(outer, "--version"))
+    if version and (int(version[1]), int(version[2])) >= OLDEST_PIP:
+        return [*outer, "--python", str(python)]
+    for wheel in _pip_wheels():
+        command = [str(python), "-I", "-c", _FROM_WHEEL, str(wheel)]
+        if pip.ask(command, "--version"):
+            return command
+    raise SetupError(
+        1, f"{sys.executable} comes without pip; install it (Debian, Ubuntu: apt-get install python3-venv)."
+    )
+
+
+def _pip_wheels() -> Iterator[Path]:
+    # Not by importing ensurepip: Debian leaves the module out, and other systems only its wheels.
+    yield from sorted(Path(sysconfig.get_path("stdlib"), "ensurepip", "_bundled").glob("pip-*.whl"))
+    yield from sorted(DEBIAN_WHEELS.glob("pip-*.whl"))
+
+
+def _create(folder: Path) -> None:
+    try:
+        venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:  # ValueError: a path with a colon
+        raise SetupError(1, f"No virtual environment can be made in {folder}: {error}. Use another folder.") from error
+
+
+def _link(folder: Path, source: Path) -> None:
+    place = sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
+    Path(place, "oss-backup-checkout.pth").write_bytes(os.fsencode(source) + b"\n")
+
+
+def _install_own_code(pip: Pip, python: Path, source: Path) -> None:
+    """Builds from a copy, since a build writes beside its sources and the action's folder is not ours."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
+    with tempfile.TemporaryDirectory(prefix="oss-backup-source-", ignore_cleanup_errors=True) as name:
+        copy = Path(name)
+        shutil.copytree(source / "backup_action", copy / "backup_action", ignore=unwanted)
+        for own in OWN_FILES:
+            if (source / own).exists():
+                (copy / own).parent.mkdir(exist_ok=True)
+                shutil.copyfile(source / own, copy / own)
+        arguments = ("--no-deps", "--no-build-isolation", "--no-index", str(copy))
+        pip.install([str(python), "-I", "-m", "pip"], "The program", *arguments)
+
+
+def _check(pip: Pip, python: Path) -> None:
+    if not pip.ask([str(python), "-I", "-c", "import backup_action; print('ready')"]):
+        raise SetupError(1, f"The environment was made, but {python} cannot import backup_action. Please report it.")
+
+
+def failure(what: str, output: str) -> SetupError:
+    """The error for a failed pip, with the last lines that it printed. Code 5 when the network was the reason.
+
+    A retry counts only where nothing was found in the end: pip prints one for each hiccup that it got over, too.
+    """
+    lines = [line for line in output.splitlines() if "neither a file nor a directory" not in line]
+    conclusion = [line for line in lines if line.startswith(("ERROR:", "error:"))] + lines[-1:]
+    network = _NETWORK.search(output if _NOT_THERE.search(output) else "\n".join(conclusion))
+    code = 1
+    if "DO NOT MATCH THE HASHES" in output:
+        advice = "a file of the index is not the one that the lock names; use another index, and tell who runs this one"
+    elif "No space left" in output or "Disk quota" in output:
+        advice = "the disk is full; free about 300 MB"
+    elif network:
+        code = 5
+        advice = (
+            "the package index was not reachable; look at network and proxy, or set the input 'index-url' to another"
+        )
+    elif _NOT_THERE.search(output):
+        advice = "the package index does not have it; set the input 'index-url' to a complete one"
+    else:
+        advice = "see pip's last lines above"
+    return SetupError(code, f"{what} could not be installed: {advice}.", "\n".join(lines[-DETAIL_LINES:]))

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Lint, types and tests, with everything they need installed first; stops at the first that fails.
+#
+#   sh tests/run.sh [arguments for pytest, paths from the root of the checkout]
+#
+# Works from any folder and for a checkout that cannot be written: each tool's cache is in the environment's own folder.
+set -eu
+cd "$(dirname "$0")/.."
+
+heading() { printf '\n== %s\n' "$*"; }
+
+heading 'environment'
+python=$(sh install/setup.sh --dev)
+tools=${python%/*}
+caches=${tools%/*}/caches
+export RUFF_CACHE_DIR="$caches/ruff" HYPOTHESIS_STORAGE_DIRECTORY="$caches/hypothesis"
+printf '%s\n' "$python"
+
+heading 'ruff check'
+"$tools/ruff" check .
+
+heading 'ruff format'
+"$tools/ruff" format --check .
+
+heading 'mypy'
+"$python" -I -m mypy --cache-dir "$caches/mypy"
+"$python" -I -m mypy --cache-dir "$caches/mypy" install/*.py # scripts beside each other, no package
+
+heading 'shellcheck'
+find . -name .git -prune -o -name '*.sh' -exec "$tools/shellcheck" {} +
+"$tools/shellcheck" .ci/run
+
+set_of_actions=''
+[ ! -f action.yml ] || set_of_actions=action.yml
+[ ! -d .github/workflows ] || set_of_actions="$set_of_actions .github/workflows"
+if [ -n "$set_of_actions" ]; then
+  heading 'zizmor'
+  # shellcheck disable=SC2086 # two words are two paths
+  "$tools/zizmor" --offline --no-progress --persona pedantic $set_of_actions
+fi
+
+heading 'pytest'
+exec "$python" -I -X pycache_prefix="$caches/bytecode" -m pytest -o cache_dir="$caches/pytest" "$@"
