@@ -8,6 +8,7 @@ INPUT_INDEX_URL, RUNNER_TOOL_CACHE, RUNNER_TEMP, XDG_CACHE_HOME, HOME. Standard 
 warm start pays for each import; installation.py is imported when it is needed.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ from messages import SetupError  # noqa: E402
 from recipe import Recipe, key, of_checkout  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
+STATUSES = {2: "usage", 5: "unreachable"}  # output `status` by exit code, as the program's own
 USAGE = "usage: sh install/setup.sh [PYTHON] [--dev] [--print-key]"
 
 
@@ -102,12 +104,20 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         _run(arguments, environ)
     except OSError as error:
-        messages.explain(SetupError(1, f"A file could not be used: {error}. Look at its rights and at the free space."))
-        return 1
+        sentence = f"A file could not be used: {error}. Look at its rights and at the free space."
+        return _fail(SetupError(1, sentence), environ)
     except SetupError as error:
-        messages.explain(error)
-        return error.code
+        return _fail(error, environ)
     return 0
+
+
+def _fail(error: SetupError, environ: Mapping[str, str]) -> int:
+    """Tells why, and sets the outputs of a run that could not even begin."""
+    messages.explain(error)
+    if environ.get("GITHUB_OUTPUT"):
+        with contextlib.suppress(OSError), Path(environ["GITHUB_OUTPUT"]).open("a") as file:
+            file.write(f"status={STATUSES.get(error.code, 'bug')}\nexit-code={error.code}\n")
+    return error.code
 
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> None:

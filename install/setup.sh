@@ -36,6 +36,7 @@ fail() {
     sentence="oss-backup set-up: $sentence"
   fi
   printf '%s\n' "$sentence" >&2
+  [ -z "${GITHUB_OUTPUT:-}" ] || printf 'status=usage\nexit-code=2\n' >>"$GITHUB_OUTPUT"
   exit 2
 }
 

@@ -202,3 +202,11 @@ def test_a_cancelled_job_ends_its_uploads_and_still_tells(box: Box) -> None:
     assert run.conclusion == "cancelled"
     assert (run.outputs["status"], run.outputs["exit-code"]) == ("interrupted", "130"), run.log
     assert box.sent("oss.abort") == 1 and box.sent("oss.complete") == 0 and box.snapshots() == []
+
+
+def test_a_set_up_that_fails_says_so_in_the_outputs_too(box: Box) -> None:
+    for wrong in ({"python": "/nowhere/python"}, {"index-url": "ftp://example"}, {"cache": "perhaps"}):
+        run = act(box, {"paths": "data"} | wrong)
+        assert run.conclusion == "failure"
+        assert (run.outputs["status"], run.outputs["exit-code"]) == ("usage", "2")
+        assert next(iter(wrong)) in run.annotations[0].message
