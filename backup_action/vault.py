@@ -137,8 +137,11 @@ class Vault:
         key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
         headers = {"content-type": "application/zstd", "x-oss-storage-class": "Standard"}
         written = await self.bucket.put(key, data, crc64, headers)
-        answer = await self.bucket.head(key)
-        told = answer.headers if answer else {}
+        for _ in range(3):
+            answer = await self.bucket.head(key)
+            told = answer.headers if answer else {}
+            if told.get("x-oss-hash-crc64ecma"):
+                break
         if (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma")) != (str(len(data)), str(crc64)):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=told.get("x-oss-hash-crc64ecma"))
         return written

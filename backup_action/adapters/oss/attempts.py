@@ -23,6 +23,7 @@ from backup_action.core import address
 from backup_action.core.problem import Kind, Stop
 
 SKEW: Final = 86_400.0  # seconds; a clock that is further off is not corrected but reported
+GRAIN: Final = 60.0  # seconds; smaller differences of clocks are no reason for a refusal
 RENEWALS: Final = 2  # times that one request may ask for new keys
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Attempts:
         """Does `once` until it is answered for good. Raises Stop, or with `absent` Refusal for a missing object."""
         credentials, renewals = await self._keys(None), 0
         for attempt in range(1, self._patience.tries + 1):
+            offset = self._offset
             try:
                 return await once(credentials)
             except Refusal as error:
@@ -87,7 +89,7 @@ class Attempts:
                 if error.remedy is Remedy.RENEW and renewals < RENEWALS:
                     credentials, renewals = await self._keys(credentials), renewals + 1
                 elif error.remedy is Remedy.CLOCK:
-                    self._correct(error, right, key)
+                    self._correct(error, right, key, offset)
                 elif error.remedy is Remedy.AGAIN and attempt < self._patience.tries:
                     await asyncio.sleep(max(error.delay, self._pause(attempt)))
                 else:
@@ -103,12 +105,16 @@ class Attempts:
     def _pause(self, attempt: int) -> float:
         return self._dice.uniform(0, min(self._patience.longest, self._patience.first * 2**attempt))
 
-    def _correct(self, error: Refusal, right: str, key: str) -> None:
-        """Signs by the server's clock from now on, unless that was done already or the clock is absurdly off."""
+    def _correct(self, error: Refusal, right: str, key: str, signed_with: float) -> None:
+        """Signs by the server's clock from now on; raises Stop where that cannot be what is wrong.
+
+        `signed_with` is the offset of the request that was refused: another request may have learnt it since.
+        """
         parsed = email.utils.parsedate(error.date)
         offset = calendar.timegm(parsed) - time.time() if parsed else 0.0
-        corrected = abs(offset - self._offset) < 60
-        if corrected or not 0 < abs(offset) < SKEW:
+        if abs(self._offset - signed_with) > GRAIN:
+            return
+        if abs(offset - signed_with) <= GRAIN or abs(offset) > SKEW:
             raise self._stop(error, right, key, offset) from None
         self._offset = offset
 

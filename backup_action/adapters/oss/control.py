@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from backup_action.adapters.aside import aside
+from backup_action.adapters.oss import signature
 from backup_action.adapters.oss.attempts import Attempts, Broken
 from backup_action.adapters.oss.data import CONNECT, SILENCE, Bucket, Written
 from backup_action.adapters.oss.refusal import Refusal
@@ -55,14 +57,22 @@ class Control:
                 absent=True,
             )
         except Refusal:
-            answer = await self._data.head(key)
-            headers = dict(answer.headers) if answer else {}
-        told = {name.lower(): value for name, value in headers.items()}
-        if told.get("x-oss-hash-crc64ecma") != str(crc64):
-            stored = told.get("x-oss-hash-crc64ecma") or "no x-oss-hash-crc64ecma"
-            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored, request_id=told.get("x-oss-request-id"))
+            headers = {}
+        told = await self._proven(key, {name.lower(): value for name, value in headers.items()}, crc64)
         self.open.pop(upload, None)
         return Written(told.get("etag", "").strip('"'), told.get("x-oss-version-id", ""), crc64)
+
+    async def _proven(self, key: str, told: dict[str, str], crc64: int) -> dict[str, str]:
+        """Headers whose CRC-64 is ours. Where an answer has none, the object is asked; raises Stop."""
+        for _ in range(3):
+            if told.get("x-oss-hash-crc64ecma"):
+                break
+            answer = await self._data.head(key)
+            told = {name.lower(): value for name, value in answer.headers.items()} if answer else {}
+        stored = told.get("x-oss-hash-crc64ecma", "no x-oss-hash-crc64ecma")
+        if stored != str(crc64):
+            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored, request_id=told.get("x-oss-request-id"))
+        return told
 
     async def abort(self, key: str, upload: str) -> None:
         """Ends an upload without an object; one that is gone already is no error."""
@@ -91,6 +101,8 @@ class Control:
             ) from None  # fmt: skip
         except oss2.exceptions.OssError as error:
             raise Broken(type(error).__name__) from None
+        except (ET.ParseError, ValueError, RuntimeError) as error:  # what oss2 makes of an answer that is not OSS's
+            raise Broken(f"{type(error).__name__} in an answer") from None
 
     def _bucket(self, credentials: Credentials) -> Any:
         import oss2
@@ -101,11 +113,29 @@ class Control:
             self._session = oss2.Session(pool_size=16)
             self._session.session.trust_env = False
             self._session.session.max_redirects = 0
-        keys = oss2.credentials.StaticCredentialsProvider(
-            credentials.access_key_id, credentials.secret, credentials.token or None
-        )
         place = self._data.place
         return oss2.Bucket(
-            oss2.ProviderAuthV4(keys), place.endpoint, place.bucket, region=place.region, session=self._session,
-            connect_timeout=(CONNECT, SILENCE), enable_crc=False,
+            _Signer(credentials, place.region, self._attempts), place.endpoint, place.bucket, region=place.region,
+            session=self._session, connect_timeout=(CONNECT, SILENCE), enable_crc=False,
         )  # fmt: skip
+
+
+class _Signer:
+    """What oss2 asks to sign a request: our signature, by the server's clock (oss2's own knows only this machine's)."""
+
+    def __init__(self, credentials: Credentials, region: str, attempts: Attempts) -> None:
+        self._credentials = credentials
+        self._region = region
+        self._attempts = attempts
+
+    def _sign_request(self, request: Any, bucket: str, key: str) -> None:
+        query = signature.query_text({name: value or "" for name, value in request.params.items()})
+        signed = {name.lower(): value for name, value in request.headers.items() if _is_signed(name.lower())}
+        path, now = signature.object_path(bucket, key), self._attempts.now()
+        request.headers.update(
+            signature.sign(self._credentials, self._region, request.method, path, query, signed, now)
+        )
+
+
+def _is_signed(name: str) -> bool:
+    return name.startswith("x-oss-") or name in ("content-type", "content-md5")

@@ -119,14 +119,20 @@ class Bucket:
         query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE), "encoding-type": "url"}
         if after:
             query["start-after"] = after
-        answer = await self.call("GET", "", query, right="oss:ListObjects")
-        try:
-            objects, more = listing.parse(answer.body)
-        except listing.Malformed as error:
-            raise Stop(Kind.OSS_MALFORMED, prefix, reason=error) from None
+        objects, more = await self._listed(query)
         if more and (not objects or objects[-1].key <= after):
             raise Stop(Kind.OSS_MALFORMED, prefix, reason="a listing that does not advance")
         return objects, more
+
+    async def _listed(self, query: Mapping[str, str]) -> tuple[list[Stored], bool]:
+        """One page, asked for again where what came is no listing: nothing proves a listing but its shape."""
+        for _ in range(3):
+            answer = await self.call("GET", "", query, right="oss:ListObjects")
+            try:
+                return listing.parse(answer.body)
+            except listing.Malformed as error:
+                reason = error
+        raise Stop(Kind.OSS_MALFORMED, query["prefix"], reason=reason)
 
     async def call(
         self, method: str, key: str, query: Mapping[str, str] = {}, headers: Mapping[str, str] = {},

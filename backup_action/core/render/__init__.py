@@ -1,0 +1,10 @@
+"""What people read of a report: the job summary, the message to a group, annotations, the closing lines of a console.
+
+Pure. Every text from outside goes through `core.escape`; every limit of a reader stands in the room that keeps it.
+"""
+
+from backup_action.core.render.lines import Annotation, annotations, lines, title
+from backup_action.core.render.message import Message, message
+from backup_action.core.render.summary import summary
+
+__all__ = ["Annotation", "Message", "annotations", "lines", "message", "summary", "title"]

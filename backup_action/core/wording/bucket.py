@@ -1,0 +1,193 @@
+"""Sentences about OSS: what it refuses and why, and what we find in the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from backup_action.core.problem import Kind
+from backup_action.core.wording.text import Both, Text
+
+_ADDRESSES: Final[Mapping[str, Both]] = {
+    Kind.OSS_ENDPOINT.value: Both(
+        zh=Text(
+            "地域或 Endpoint 不对",
+            "存储空间 {bucket} 不在所用的地域⟨ {region} ⟩⟨（Endpoint {endpoint}）⟩。",
+            "请把设置 `region` 改成存储空间所在的地域⟨；OSS 给出的访问域名是 {expected-endpoint}⟩，"
+            "并去掉或改正设置 `endpoint`；所在地域见 OSS 控制台的 Bucket 概览。",
+        ),
+        en=Text(
+            "Wrong region or endpoint",
+            "The bucket {bucket} is not in the region used⟨, {region}⟩⟨ (endpoint {endpoint})⟩.",
+            "Set `region` to the bucket's region⟨; OSS names the endpoint {expected-endpoint}⟩, and take out or "
+            "correct `endpoint`. The bucket's overview in the OSS console shows it.",
+        ),
+    ),
+    Kind.OSS_BUCKET.value: Both(
+        zh=Text(
+            "存储空间不存在",
+            "存储空间 {bucket} 不存在⟨（地域 {region}）⟩。",
+            "请核对设置 `bucket` 和 `region`；程序不会自行创建存储空间，请先在 OSS 控制台创建。",
+        ),
+        en=Text(
+            "Bucket does not exist",
+            "The bucket {bucket} does not exist⟨ (region {region})⟩.",
+            "Check the settings `bucket` and `region`; the program creates no bucket, so create it in the OSS "
+            "console first.",
+        ),
+    ),
+    Kind.OSS_UNREACHABLE.value: Both(
+        zh=Text(
+            "无法连接 OSS",
+            "多次重试后 OSS ⟨（{where}）⟩仍没有成功应答⟨（HTTP {status}）⟩⟨：{code}⟩⟨：{reason}⟩。",
+            "请检查运行器到 OSS 的网络、DNS 和出口防火墙；`-internal` 的内网域名只能在同地域的阿里云内使用。"
+            "已上传的文件下次会直接沿用，稍后重新运行即可。",
+        ),
+        en=Text(
+            "OSS not reached",
+            "After several tries OSS⟨ ({where})⟩ gave no successful answer⟨ (HTTP {status})⟩⟨: {code}⟩⟨: {reason}⟩.",
+            "Check the network, DNS and firewall from the runner to OSS; an `-internal` endpoint works only inside "
+            "Alibaba Cloud in the same region. The next run takes over what was sent, so run again later.",
+        ),
+    ),
+    Kind.OSS_MALFORMED.value: Both(
+        zh=Text(
+            "OSS 的应答无法理解",
+            "来自 OSS ⟨（{where}）⟩的应答不符合协议⟨：{reason}⟩⟨（HTTP {status}）⟩。",
+            "中间可能有代理或安全网关改动了应答。请让运行器直连 OSS，或核对设置 `endpoint`，然后重新运行。",
+        ),
+        en=Text(
+            "Answer that makes no sense",
+            "What came as an answer of OSS⟨ ({where})⟩ is not one⟨: {reason}⟩⟨ (HTTP {status})⟩.",
+            "A proxy or gateway in between may have altered it. Let the runner reach OSS directly, or check the "
+            "setting `endpoint`, and run again.",
+        ),
+    ),
+}
+
+_RIGHTS: Final[Mapping[str, Both]] = {
+    Kind.OSS_RIGHT.value: Both(
+        zh=Text(
+            "缺少 OSS 权限",
+            "当前身份没有权限 {right}⟨，资源 {resource}⟩⟨（{message}）⟩。",
+            "请在 RAM 控制台给该角色的权限策略加上 {right}⟨，资源写 {resource}⟩，"
+            "并确认 Bucket 授权策略（Bucket Policy）没有拒绝它。",
+        ),
+        en=Text(
+            "Missing right on OSS",
+            "This identity lacks the right {right}⟨ on {resource}⟩⟨ ({message})⟩.",
+            "Add {right}⟨ on {resource}⟩ to the role's permission policy in the RAM console, and check that the "
+            "bucket policy does not deny it.",
+        ),
+    ),
+    Kind.OSS_KMS.value: Both(
+        zh=Text(
+            "缺少 KMS 权限",
+            "存储空间⟨ {bucket} ⟩使用 KMS 加密，而 KMS 拒绝了请求⟨：{code}⟩⟨，{message}⟩。",
+            "请开通密钥管理服务 KMS，并给角色加上 `kms:GenerateDataKey` 和 `kms:Decrypt`。",
+        ),
+        en=Text(
+            "Missing right on KMS",
+            "The bucket⟨ {bucket}⟩ is encrypted with KMS, and KMS refused⟨: {code}⟩⟨, {message}⟩.",
+            "Enable KMS and give the role `kms:GenerateDataKey` and `kms:Decrypt`.",
+        ),
+    ),
+    Kind.OSS_WORM.value: Both(
+        zh=Text(
+            "受合规保留策略保护",
+            "文件 {where} 受合规保留策略（WORM）或禁止覆盖规则保护，不能覆盖或删除⟨（{code}）⟩。",
+            "保留期内任何人都不能改动它。请换一个 `prefix` 或存储空间，或等保留期结束。",
+        ),
+        en=Text(
+            "Kept by a retention policy",
+            "A retention policy (WORM) or a rule against overwriting protects {where}: it can be neither replaced "
+            "nor deleted⟨ ({code})⟩.",
+            "Nobody can change it until the retention ends. Use another `prefix` or bucket, or wait for the end.",
+        ),
+    ),
+    Kind.OSS_ACCOUNT.value: Both(
+        zh=Text(
+            "账号或存储空间被停用",
+            "OSS 因账号或存储空间的状态拒绝了请求⟨：{code}⟩⟨，{message}⟩。",
+            "请登录阿里云控制台查看是否欠费、OSS 是否被停用，或存储空间⟨ {bucket} ⟩是否被封禁。",
+        ),
+        en=Text(
+            "Account or bucket suspended",
+            "OSS refused because of the state of the account or the bucket⟨: {code}⟩⟨, {message}⟩.",
+            "See in the Alibaba Cloud console whether payment is overdue, OSS is off, or the bucket⟨ {bucket}⟩ is "
+            "blocked.",
+        ),
+    ),
+    Kind.OSS_REFUSED.value: Both(
+        zh=Text(
+            "OSS 拒绝请求",
+            "OSS 拒绝了请求⟨ {where}⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨，{message}⟩。",
+            "请按错误码处理；EC 码可在 `https://api.aliyun.com/troubleshoot` 查询，仍不明白时请凭 RequestId 联系阿里"
+            "云支持。",
+        ),
+        en=Text(
+            "OSS refused",
+            "OSS refused the request⟨ {where}⟩⟨ (HTTP {status})⟩⟨: {code}⟩⟨, {message}⟩.",
+            "See to the code; `https://api.aliyun.com/troubleshoot` explains EC codes, and Alibaba Cloud's support "
+            "helps with the RequestId.",
+        ),
+    ),
+}
+
+_KEYS: Final[Mapping[str, Both]] = {
+    Kind.OSS_SIGNATURE.value: Both(
+        zh=Text(
+            "OSS 不接受请求签名",
+            "OSS 不接受请求的签名⟨（{code}）⟩⟨：{message}⟩。",
+            "常见原因是代理改动了请求，或密钥与令牌不是一对。请让运行器直连 OSS；仍然出现时，请凭 RequestId 反馈。",
+        ),
+        en=Text(
+            "Signature not accepted",
+            "OSS does not accept the signature of a request⟨ ({code})⟩⟨: {message}⟩.",
+            "Most often a proxy altered the request, or key and token are not of one pair. Let the runner reach OSS "
+            "directly; if it stays, open an issue with the RequestId.",
+        ),
+    ),
+    Kind.OSS_KEY.value: Both(
+        zh=Text(
+            "访问密钥无效",
+            "OSS 不认识这个访问密钥，或它已被禁用⟨（{code}）⟩⟨：{message}⟩。",
+            "使用 OIDC 时请确认角色没有被删除，且角色没有 IP 限制；使用静态密钥时请更新 "
+            "`ALIBABA_CLOUD_ACCESS_KEY_ID` 和 `ALIBABA_CLOUD_ACCESS_KEY_SECRET`。",
+        ),
+        en=Text(
+            "Access key not valid",
+            "OSS does not know this access key, or it is disabled⟨ ({code})⟩⟨: {message}⟩.",
+            "With OIDC, see that the role still exists and is not bound to other addresses; with stored keys, renew "
+            "`ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`.",
+        ),
+    ),
+    Kind.OSS_TOKEN.value: Both(
+        zh=Text(
+            "临时凭证失效",
+            "OSS 不接受临时凭证的安全令牌⟨（{code}）⟩⟨：{message}⟩，续期后仍然如此。",
+            "请校准运行器的系统时间（NTP）后重新运行；使用静态密钥时请确认 `ALIBABA_CLOUD_SECURITY_TOKEN` 与密钥是同"
+            "一次取得的。",
+        ),
+        en=Text(
+            "Session credentials not valid",
+            "OSS does not accept the session's security token⟨ ({code})⟩⟨: {message}⟩, nor a renewed one.",
+            "Set the runner's clock right (NTP) and run again; with stored keys, `ALIBABA_CLOUD_SECURITY_TOKEN` has "
+            "to be of the same session as the key.",
+        ),
+    ),
+    Kind.OSS_CLOCK.value: Both(
+        zh=Text(
+            "系统时间不准",
+            "运行器的系统时间与 OSS 相差超过 15 分钟⟨（相差 {offset-seconds} 秒）⟩。",
+            "请校准运行器的系统时间（NTP，如 `timedatectl set-ntp true`）后重新运行。",
+        ),
+        en=Text(
+            "Clock is off",
+            "The runner's clock is more than 15 minutes off that of OSS⟨ (by {offset-seconds} seconds)⟩.",
+            "Set it right (NTP, for example `timedatectl set-ntp true`) and run again.",
+        ),
+    ),
+}
+
+TEXTS: Final[Mapping[str, Both]] = {**_ADDRESSES, **_RIGHTS, **_KEYS}

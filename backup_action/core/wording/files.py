@@ -1,0 +1,132 @@
+"""Sentences about what was to be backed up: the paths, and the files in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from backup_action.core.problem import Kind
+from backup_action.core.wording.text import Both, Text
+
+_SOURCES: Final[Mapping[str, Both]] = {
+    Kind.SOURCE_MISSING.value: Both(
+        zh=Text(
+            "备份路径不存在",
+            "要备份的路径 {where} 不存在。",
+            "请检查 `paths` 的写法，以及之前的检出、下载或挂载步骤是否成功。为避免误删，本次没有写入任何内容。",
+        ),
+        en=Text(
+            "Path that does not exist",
+            "The path {where} that is to be backed up does not exist.",
+            "Check the spelling in `paths`, and whether the checkout, download or mount before this step succeeded. "
+            "Nothing was written.",
+        ),
+    ),
+    Kind.SOURCE_EMPTY.value: Both(
+        zh=Text(
+            "备份路径为空",
+            "要备份的路径 {where} 中没有可备份的文件。",
+            "空目录往往意味着磁盘没有挂载、上一步失败，或 `exclude` 排除了全部文件，所以本次没有写入任何内容。"
+            "请确认数据就位后重新运行。",
+        ),
+        en=Text(
+            "Path without files",
+            "There is nothing to back up in the path {where}.",
+            "An empty folder often means a disk that is not mounted, a step that failed, or an `exclude` that takes "
+            "everything, so nothing was written. See that the data is there and run again.",
+        ),
+    ),
+    Kind.SOURCE_UNREADABLE.value: Both(
+        zh=Text(
+            "备份路径无法读取",
+            "要备份的路径 {where} 无法读取⟨：{reason}⟩。",
+            "请给运行程序的用户读权限（目录还需要执行权限）后重新运行。本次没有写入任何内容。",
+        ),
+        en=Text(
+            "Path that cannot be read",
+            "The path {where} that is to be backed up cannot be read⟨: {reason}⟩.",
+            "Give the user who runs the program the right to read it (for folders also to enter them) and run again. "
+            "Nothing was written.",
+        ),
+    ),
+}
+
+_FILES: Final[Mapping[str, Both]] = {
+    Kind.FILE_UNREADABLE.value: Both(
+        zh=Text(
+            "文件无法读取",
+            "文件 {where} 无法读取⟨：{reason}⟩。",
+            "本次快照没有它的新内容。请给运行程序的用户读权限，或在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "File that cannot be read",
+            "The file {where} could not be read⟨: {reason}⟩.",
+            "This snapshot lacks its present content. Give the user who runs the program the right to read it, or "
+            "name it in `exclude`.",
+        ),
+    ),
+    Kind.FILE_CHANGING.value: Both(
+        zh=Text(
+            "文件读取期间不断变化",
+            "文件 {where} 在读取期间一直在变化，多次尝试都没有读到一致的内容。",
+            "请在写入它的程序停下时备份，或先做磁盘快照或导出再备份，或在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "File that kept changing",
+            "The file {where} changed each time while it was read, so no consistent content of it could be had.",
+            "Run the backup while the program that writes it rests, back up a disk snapshot or an export of it, or "
+            "name it in `exclude`.",
+        ),
+    ),
+    Kind.FILE_VANISHED.value: Both(
+        zh=Text(
+            "文件中途消失",
+            "文件 {where} 在备份过程中被删除或被替换。",
+            "下次运行会按当时的状态处理；如果它是临时文件，请在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "File that vanished",
+            "The file {where} was removed or replaced while the backup ran.",
+            "The next run takes things as they are then; if it is a temporary file, name it in `exclude`.",
+        ),
+    ),
+    Kind.FILE_TOO_LARGE.value: Both(
+        zh=Text(
+            "文件过大",
+            "文件 {where} 超过 OSS 单个文件的上限⟨（{maximum}）⟩⟨，大小为 {size}⟩。",
+            "请把它拆分后再备份，或在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "File that is too large",
+            "The file {where} is larger than an object in OSS may be⟨ ({maximum})⟩⟨; its size is {size}⟩.",
+            "Split it, or name it in `exclude`.",
+        ),
+    ),
+    Kind.FILE_REFUSED.value: Both(
+        zh=Text(
+            "文件未能写入 OSS",
+            "OSS 没有接受文件 {where}⟨：{code}⟩⟨，{message}⟩⟨（{reason}）⟩。",
+            "其余文件已照常处理。请按返回的错误处理后重新运行；重复出现时请凭 RequestId 联系阿里云支持。",
+        ),
+        en=Text(
+            "File that OSS did not take",
+            "OSS did not take the file {where}⟨: {code}⟩⟨, {message}⟩⟨ ({reason})⟩.",
+            "The other files were dealt with. See to the error named and run again; if it comes back, ask Alibaba "
+            "Cloud's support with the RequestId.",
+        ),
+    ),
+    Kind.FILE_SPECIAL.value: Both(
+        zh=Text(
+            "特殊文件",
+            "{where} 不是普通文件⟨（{sort}）⟩，没有内容可备份。",
+            "管道、套接字和设备文件不会被打开；如果不想看到这条提示，请在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "Special file",
+            "{where} is not a regular file⟨ ({sort})⟩ and has no content to back up.",
+            "Pipes, sockets and devices are never opened; to be rid of this note, name it in `exclude`.",
+        ),
+    ),
+}
+
+TEXTS: Final[Mapping[str, Both]] = {**_SOURCES, **_FILES}

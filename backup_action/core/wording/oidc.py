@@ -1,0 +1,73 @@
+"""Sentences about the OIDC token that GitHub issues to a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from backup_action.core.problem import Kind
+from backup_action.core.wording.text import Both, Text
+
+PERMISSIONS: Final = "permissions:\n  id-token: write\n  contents: read"
+
+TEXTS: Final[Mapping[str, Both]] = {
+    Kind.OIDC_NO_PERMISSION.value: Both(
+        zh=Text(
+            "作业没有 id-token 权限",
+            "GitHub 没有给本作业提供申请 OIDC 令牌的凭据。",
+            "请在工作流或作业中加上 `permissions: id-token: write`（写了 permissions 后其余权限默认为无，需要检出代"
+            "码时再加 `contents: read`）。调用可复用工作流时，调用方也要写；Dependabot 触发的运行得不到令牌。不在 "
+            "GitHub 上运行时，请改用其他凭证来源。",
+            PERMISSIONS,
+        ),
+        en=Text(
+            "Job without the id-token permission",
+            "GitHub gave this job nothing to ask for an OIDC token with.",
+            "Add `permissions: id-token: write` to the workflow or the job (naming one permission sets the others "
+            "to none, so add `contents: read` for a checkout). With a reusable workflow the caller has to grant it "
+            "too; runs that Dependabot starts do not get it. Off GitHub, use another source of credentials.",
+            PERMISSIONS,
+        ),
+    ),
+    Kind.OIDC_FORK.value: Both(
+        zh=Text(
+            "来自复刻仓库的拉取请求",
+            "本次运行由复刻（fork）仓库的拉取请求触发⟨（{where}）⟩，GitHub 不给它 OIDC 令牌。",
+            "这是 GitHub 的安全限制，与 `permissions: id-token: write` 无关。请改由 `schedule`、`push` 或 "
+            "`workflow_dispatch` 触发备份；不要为此改用 `pull_request_target`。",
+        ),
+        en=Text(
+            "Pull request from a fork",
+            "A pull request from a fork started this run⟨ ({where})⟩, and GitHub gives those no OIDC token.",
+            "GitHub holds to this whatever `permissions: id-token: write` says. Start backups by `schedule`, `push` "
+            "or `workflow_dispatch`; do not change to `pull_request_target` for it.",
+        ),
+    ),
+    Kind.OIDC_REFUSED.value: Both(
+        zh=Text(
+            "GitHub 拒发 OIDC 令牌",
+            "GitHub 的令牌服务没有给出可用的 OIDC 令牌⟨（HTTP {status}）⟩⟨：{reason}⟩。",
+            "请核对设置 `audience`⟨（现为 {aud}）⟩和作业的 `permissions: id-token: write`；作业结束后凭据即失效，"
+            "请在同一个作业中重新运行。",
+        ),
+        en=Text(
+            "OIDC token refused",
+            "GitHub's token service did not give a usable OIDC token⟨ (HTTP {status})⟩⟨: {reason}⟩.",
+            "Check the setting `audience`⟨ (now {aud})⟩ and the job's `permissions: id-token: write`; what the "
+            "token is asked for with ends with the job, so run the job again.",
+        ),
+    ),
+    Kind.OIDC_UNREACHABLE.value: Both(
+        zh=Text(
+            "无法连接 GitHub 令牌服务",
+            "多次重试后仍无法从 GitHub 的令牌服务取得 OIDC 令牌⟨（{where}）⟩⟨（HTTP {status}）⟩⟨：{reason}⟩。",
+            "请检查运行器到 GitHub 的网络、DNS 和出口防火墙，并查看 `www.githubstatus.com`，稍后重新运行。",
+        ),
+        en=Text(
+            "GitHub's token service not reached",
+            "After several tries GitHub's token service⟨ ({where})⟩ gave no OIDC token⟨ (HTTP {status})⟩⟨: {reason}⟩.",
+            "Check the network, DNS and firewall from the runner to GitHub, look at `www.githubstatus.com`, and run "
+            "again.",
+        ),
+    ),
+}

@@ -1,0 +1,98 @@
+"""What a setting has to be. Whoever checks one says its rule in English; here it is told in either language.
+
+A rule that is in the table is our own text, so it is shown as it stands; what it quotes of the user's is quoted anew.
+Any other rule is text from outside like every fact. Placeholders: `{number}` digits, `{choices}` names in back-ticks,
+`{name}` anything between back-ticks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from backup_action.core.wording.text import Language
+
+
+class _Rule(NamedTuple):
+    pattern: str  # as it is raised
+    zh: str
+    en: str = ""  # where it should be told in other words
+
+
+_FORMS: Final[Mapping[str, str]] = {
+    "{number}": r"(?P<number>[0-9,]+)",
+    "{other}": r"(?P<other>[0-9,]+)",
+    "{choices}": r"(?P<choices>`[a-z-]+`(?:, `[a-z-]+`)*)",
+    "{name}": r"`(?P<name>.*)`",
+}
+
+RULES: Final[tuple[_Rule, ...]] = (
+    _Rule(
+        "3 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit",
+        "3 到 63 个小写字母、数字和短横线，首尾是字母或数字",
+    ),
+    _Rule("a region id without `oss-`, here {name}", "不带 `oss-` 的地域 ID，这里是 {name}"),
+    _Rule("a region id such as `cn-hangzhou`", "地域 ID，例如 `cn-hangzhou`"),
+    _Rule(
+        "`acs:ram::<account id>:role/<role name>`",
+        "`acs:ram::ACCOUNT_ID:role/NAME`，即账号 ID 和角色名",
+        "`acs:ram::ACCOUNT_ID:role/NAME`",
+    ),
+    _Rule(
+        "`acs:ram::<account id>:oidc-provider/<provider name>`",
+        "`acs:ram::ACCOUNT_ID:oidc-provider/NAME`，即账号 ID 和身份提供商名称",
+        "`acs:ram::ACCOUNT_ID:oidc-provider/NAME`",
+    ),
+    _Rule("2 to 64 letters, digits and `.`, `@`, `-`, `_`", "2 到 64 个字母、数字和 `.`、`@`、`-`、`_`"),
+    _Rule("at most 255 characters without blanks or control characters", "最多 255 个字符，不含空白和控制字符"),
+    _Rule("a host such as `oss-cn-hangzhou.aliyuncs.com`", "主机名，例如 `oss-cn-hangzhou.aliyuncs.com`"),
+    _Rule("only a host, without user, path, query or fragment", "只写主机名，不带用户名、路径、查询参数和片段"),
+    _Rule("`https://` (plain `http://` is for loopback only)", "`https://` 地址（`http://` 只能用于本机）"),
+    _Rule(
+        "a host below `aliyuncs.com`, without a port, such as `oss-cn-hangzhou.aliyuncs.com`",
+        "`aliyuncs.com` 下的主机名，不带端口，例如 `oss-cn-hangzhou.aliyuncs.com`",
+    ),
+    _Rule(
+        "`https://oapi.dingtalk.com/robot/send?access_token=…`, as the robot's page shows it",
+        "机器人页面上显示的 Webhook 地址：`https://oapi.dingtalk.com/robot/send?access_token=…`",
+    ),
+    _Rule("no `/` or `\\` at its beginning", "开头不能是 `/` 或 `\\`"),
+    _Rule("at most {number} bytes, without control characters", "最多 {number} 字节，不含控制字符"),
+    _Rule(
+        "no `*`, `?` or `%` (they mean something in a RAM policy or in our keys)",
+        "不含 `*`、`?` 和 `%`（它们在 RAM 策略或文件路径中有特殊含义）",
+    ),
+    _Rule("no empty segment, `.`, `..` or {name}", "路径中不能有空的一段、`.`、`..` 或 {name}"),
+    _Rule("`PATH` or `PATH => PLACE` on each line", "每行写 `PATH` 或 `PATH => PLACE`"),
+    _Rule(
+        "a place below the prefix; for a path outside of the workspace write `PATH => PLACE`",
+        "前缀之下的位置；工作区之外的路径请写成 `PATH => PLACE`",
+    ),
+    _Rule("of the same account as `role-to-assume`", "须与 `role-to-assume` 属于同一账号"),
+    _Rule("text, a number, a boolean or a list of texts", "文本、数字、布尔值或文本列表"),
+    _Rule("one value, not a list", "单个值，不能是列表"),
+    _Rule("one of {choices}", "{choices} 之一"),
+    _Rule("text without NUL", "不含 NUL 字符的文本"),
+    _Rule("`true` or `false`", "`true` 或 `false`"),
+    _Rule("a whole number from {number} to {other}", "{number} 到 {other} 之间的整数"),
+)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{[a-z]+\})", pattern)
+    return re.compile("".join(_FORMS.get(part) or re.escape(part) for part in parts), re.DOTALL)
+
+
+_COMPILED: Final = tuple((_compiled(rule.pattern), rule) for rule in RULES)
+
+
+def told(rule: str, language: Language, quote: Callable[[str], str]) -> str:
+    """The rule in that language; one that is not in the table is quoted as it is."""
+    for pattern, known in _COMPILED:
+        if found := pattern.fullmatch(rule):
+            facts = found.groupdict()
+            if "name" in facts:
+                facts["name"] = quote(facts["name"])
+            return (known.zh if language == "zh" else known.en or known.pattern).format(**facts)
+    return quote(rule)

@@ -1,0 +1,182 @@
+"""Sentences about what the user wrote: settings, the configuration file, the command line; and about ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from backup_action.core.problem import Kind
+from backup_action.core.wording.text import Both, Text
+
+TEXTS: Final[Mapping[str, Both]] = {
+    Kind.BUG.value: Both(
+        zh=Text(
+            "程序错误",
+            "程序内部出错：{where}⟨（{reason}）⟩。",
+            "这是程序自身的缺陷，不是您的设置问题。请在本项目的 Issues 中反馈，并附上运行日志和报告文件；"
+            "已提交的快照不受影响。",
+        ),
+        en=Text(
+            "Error in the program",
+            "The program failed in a way that it should not: {where}⟨ ({reason})⟩.",
+            "This is a defect of the program, not of your settings. Please open an issue in this project with the "
+            "log and the report file; snapshots that were committed before are not affected.",
+        ),
+    ),
+    Kind.INTERRUPTED.value: Both(
+        zh=Text(
+            "运行被中断",
+            "运行被中断⟨（信号 {signal}）⟩。",
+            "快照只会完整提交，之前的快照不受影响；已上传的文件下次会直接沿用，重新运行即可。"
+            "如果是超时造成的，请调大作业的 `timeout-minutes`。",
+        ),
+        en=Text(
+            "Interrupted",
+            "The run was interrupted⟨ (signal {signal})⟩.",
+            "A snapshot is committed whole or not at all, and earlier ones are not affected; files that were sent "
+            "are taken over by the next run, so just run it again. If the time ran out, raise the job's "
+            "`timeout-minutes`.",
+        ),
+    ),
+    Kind.SETTING_MISSING.value: Both(
+        zh=Text(
+            "缺少设置",
+            "缺少必填的设置 {setting}。",
+            "请在工作流的 `with:` 中填写 {setting}⟨；命令行中是 {flag}⟩⟨，环境变量是 {variable}⟩。⟨要求：{rule}。⟩",
+        ),
+        en=Text(
+            "Missing setting",
+            "The setting {setting} is required and was not given.",
+            "Give {setting} under `with:` in the workflow⟨; on the command line it is {flag}⟩⟨, in the environment "
+            "{variable}⟩.⟨ It has to be: {rule}.⟩",
+        ),
+    ),
+    "setting.missing#environment": Both(
+        zh=Text(
+            "缺少环境变量",
+            "设置 `allow-static-keys` 已打开，但环境变量 {setting} 没有值。",
+            "请在步骤的 `env:` 中由 Secret 给出它；更好的做法是去掉 `allow-static-keys`，改用 `role-to-assume` 和 "
+            "`oidc-provider-arn`，不保存任何长期密钥。",
+        ),
+        en=Text(
+            "Missing environment variable",
+            "The setting `allow-static-keys` is on, but the environment variable {setting} is empty.",
+            "Give it under the step's `env:` from a secret; or better, take `allow-static-keys` out and use "
+            "`role-to-assume` and `oidc-provider-arn`, which need no stored key.",
+        ),
+    ),
+    Kind.SETTING_MALFORMED.value: Both(
+        zh=Text(
+            "设置的值无效",
+            "设置 {setting} 的值无效⟨：{given}⟩⟨（来自 {place}）⟩。",
+            "⟨是否想写 {nearest}？⟩⟨要求：{rule}。⟩请改正 {setting} 后重新运行。",
+        ),
+        en=Text(
+            "Setting with a wrong value",
+            "The value of the setting {setting} is not valid⟨: {given}⟩⟨ (from {place})⟩.",
+            "⟨Did you mean {nearest}? ⟩⟨It has to be: {rule}. ⟩Correct {setting} and run again.",
+        ),
+    ),
+    Kind.SETTING_UNKNOWN.value: Both(
+        zh=Text(
+            "未知的设置",
+            "没有名为 {setting} 的设置⟨（来自 {place}）⟩。",
+            "⟨是否想写 {nearest}？⟩请改正名称或删除这一项；全部设置见 `action.yml` 或 `oss-backup --help`。",
+        ),
+        en=Text(
+            "Unknown setting",
+            "There is no setting called {setting}⟨ (from {place})⟩.",
+            "⟨Did you mean {nearest}? ⟩Correct the name or take it out; `action.yml` and `oss-backup --help` list "
+            "them all.",
+        ),
+    ),
+    Kind.SETTING_CONTRADICTION.value: Both(
+        zh=Text(
+            "设置互相矛盾",
+            "设置 {setting}⟨（值为 {given}）⟩与其他设置矛盾⟨：{rule}⟩。",
+            "请只保留其中一项，或把它们改成一致后重新运行。",
+        ),
+        en=Text(
+            "Settings that contradict",
+            "The setting {setting}⟨ (value {given})⟩ contradicts another one⟨: {rule}⟩.",
+            "Keep only one of them, or make them agree, and run again.",
+        ),
+    ),
+    Kind.CONFIG_UNREADABLE.value: Both(
+        zh=Text(
+            "配置文件无法读取",
+            "无法读取配置文件 {where}⟨：{reason}⟩。",
+            "请检查设置 `config` 的路径是否正确，以及运行程序的用户是否有读权限。",
+        ),
+        en=Text(
+            "Configuration file not readable",
+            "The configuration file {where} could not be read⟨: {reason}⟩.",
+            "Check the path in the setting `config`, and that the user who runs the program may read it.",
+        ),
+    ),
+    Kind.CONFIG_MALFORMED.value: Both(
+        zh=Text(
+            "配置文件格式错误",
+            "配置文件 {where} 格式错误⟨：{reason}⟩。",
+            "配置文件应为 TOML，键与 `action.yml` 的输入同名；请按提示的位置改正。",
+        ),
+        en=Text(
+            "Malformed configuration file",
+            "The configuration file {where} is malformed⟨: {reason}⟩.",
+            "It has to be TOML with the names of the inputs in `action.yml` as keys; correct it at the place named.",
+        ),
+    ),
+    Kind.COMMAND_LINE.value: Both(
+        zh=Text(
+            "命令行有误",
+            "命令行有误⟨：{where}⟩⟨（{reason}）⟩。",
+            "⟨是否想写 {nearest}？⟩请用 `oss-backup --help` 查看可用的命令和选项。",
+        ),
+        en=Text(
+            "Wrong command line",
+            "The command line is wrong⟨: {where}⟩⟨ ({reason})⟩.",
+            "⟨Did you mean {nearest}? ⟩`oss-backup --help` lists the commands and options.",
+        ),
+    ),
+    Kind.PATHS_OVERLAP.value: Both(
+        zh=Text(
+            "备份路径位置冲突",
+            "`paths` 中的 {where} 与⟨ {other} ⟩会放到存储空间的同一位置⟨ {destination}⟩，或一个在另一个之内。",
+            "请在 `paths` 中用 `SRC => DEST` 为它们指定不同的位置，或去掉其中一项。",
+        ),
+        en=Text(
+            "Paths with one place",
+            "{where} in `paths` would go to the same place in the bucket as⟨ {other}⟩⟨, {destination}⟩, or inside "
+            "of it.",
+            "Give each its own place with `SRC => DEST` in `paths`, or take one out.",
+        ),
+    ),
+    Kind.SOURCES_OVERLAP.value: Both(
+        zh=Text(
+            "与其他来源的位置冲突",
+            "路径 {where} 的位置与另一个来源⟨ {other} ⟩的位置⟨ {destination} ⟩重叠。",
+            "请换一个 `prefix`，或用 `SRC => DEST` 换一个位置；如果本来就是同一个来源，请把设置 `source` 改成与之前"
+            "一致。",
+        ),
+        en=Text(
+            "Place of another source",
+            "The place of the path {where} overlaps that of another source⟨, {other}⟩⟨ ({destination})⟩.",
+            "Choose another `prefix`, or another place with `SRC => DEST`; if it is meant to be the same source, set "
+            "`source` to the name used before.",
+        ),
+    ),
+    Kind.REPORT_UNREADABLE.value: Both(
+        zh=Text(
+            "报告文件无法读取",
+            "无法读取报告文件 {where}⟨：{reason}⟩。",
+            "请把设置 `report` 写成备份步骤的输出，例如 `${{ steps.backup.outputs.report-path }}`，"
+            "并确认备份步骤有相应的 `id` 且在同一个作业中。",
+        ),
+        en=Text(
+            "Report file not readable",
+            "The report file {where} could not be read⟨: {reason}⟩.",
+            "Set `report` to the output of the backup step, for example `${{ steps.backup.outputs.report-path }}`, "
+            "and see that the step has that `id` and is in the same job.",
+        ),
+    ),
+}

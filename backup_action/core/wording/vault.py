@@ -1,0 +1,67 @@
+"""Sentences about what we keep in the bucket: snapshots, and the objects that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from backup_action.core.problem import Kind
+from backup_action.core.wording.text import Both, Text
+
+TEXTS: Final[Mapping[str, Both]] = {
+    Kind.PARENT_MOVED.value: Both(
+        zh=Text(
+            "另一个运行抢先提交了快照",
+            "同一来源的另一个运行在此期间提交了快照⟨ {where}⟩。",
+            "本次没有提交快照，已上传的文件会被沿用。请在工作流中设置 `concurrency`，让同一来源的备份依次运行，然后"
+            "重新运行。",
+        ),
+        en=Text(
+            "Another run was first",
+            "Another run of the same source committed the snapshot⟨ {where}⟩ meanwhile.",
+            "This run committed none, and what it sent is taken over. Let the backups of one source run one after "
+            "the other by `concurrency` in the workflow, and run again.",
+        ),
+    ),
+    Kind.STORED_MISMATCH.value: Both(
+        zh=Text(
+            "存储的内容与发送的不一致",
+            "OSS 中 {where} 的内容校验不通过⟨：{reason}⟩⟨（发送的 CRC-64 是 {sent}）⟩⟨（OSS 给出的是 {stored}）⟩。",
+            "这个文件没有计入快照。请重新运行；如果再次出现，请检查运行器的内存和网络设备，并凭 RequestId 联系阿里云"
+            "支持。",
+        ),
+        en=Text(
+            "Stored content that differs",
+            "What OSS holds of {where} is not what was sent⟨: {reason}⟩⟨ (CRC-64 as sent: {sent})⟩⟨ (as stored: "
+            "{stored})⟩.",
+            "It is not part of a snapshot. Run again; if it comes back, check the runner's memory and network, and "
+            "ask Alibaba Cloud's support with the RequestId.",
+        ),
+    ),
+    Kind.SNAPSHOT_DAMAGED.value: Both(
+        zh=Text(
+            "快照损坏",
+            "快照 {where} 损坏或被改动⟨：{reason}⟩。",
+            "为避免以错误的内容为准，本次没有继续。请保留它以便查明原因；在开启了版本控制的存储空间里可恢复它的上一"
+            "个版本。",
+        ),
+        en=Text(
+            "Damaged snapshot",
+            "The snapshot {where} is damaged or was altered⟨: {reason}⟩.",
+            "The run went no further, so as not to build on it. Keep it to find out why; in a bucket with "
+            "versioning its previous version can be brought back.",
+        ),
+    ),
+    Kind.SNAPSHOT_FORMAT.value: Both(
+        zh=Text(
+            "快照格式较新",
+            "快照 {where} 的格式是这个版本的程序不认识的⟨（{reason}）⟩⟨；它认识的是 {format}⟩。",
+            "它由更新的版本写成。请把工作流中 `uses:` 的版本升级到不低于写入它的版本。",
+        ),
+        en=Text(
+            "Snapshot of an unknown format",
+            "The snapshot {where} has a format that this version does not know⟨ ({reason})⟩⟨; it knows {format}⟩.",
+            "A newer version wrote it. Raise the version after `uses:` in the workflow to at least that one.",
+        ),
+    ),
+}

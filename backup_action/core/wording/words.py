@@ -1,0 +1,147 @@
+"""The fixed words of summaries, messages and consoles, in both languages. Placeholders are filled as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from backup_action.core.wording.text import Word
+
+COMMANDS: Final[Mapping[str, Word]] = {
+    "backup": Word("备份", "Backup"),
+    "restore": Word("恢复", "Restore"),
+    "verify": Word("校验", "Verification"),
+    "prune": Word("清理", "Pruning"),
+    "snapshots": Word("列出快照", "List of snapshots"),
+    "doctor": Word("体检", "Check-up"),
+    "watchdog": Word("巡检", "Watchdog"),
+    "notify": Word("通知", "Notification"),
+}
+
+STATUSES: Final[Mapping[str, Word]] = {
+    "ok": Word("成功", "succeeded"),
+    "bug": Word("程序出错", "failed with an internal error"),
+    "usage": Word("设置有误", "wrong settings"),
+    "incomplete": Word("不完整", "incomplete"),
+    "denied": Word("访问被拒绝", "access denied"),
+    "unreachable": Word("服务无法连接", "service not reached"),
+    "damaged": Word("数据缺失或被改动", "data damaged"),
+    "busy": Word("另一个运行占用", "another run is in the way"),
+    "refused": Word("安全检查未通过", "stopped by a safety check"),
+    "interrupted": Word("被中断", "interrupted"),
+}
+
+VERDICTS: Final[Mapping[str, Word]] = {
+    "ok": Word("{command}已完成，没有遗漏。", "{command} complete; nothing was skipped."),
+    "ok-dry": Word(
+        "试运行已完成，没有写入任何内容；数字是真正运行时会发生的。",
+        "Dry run complete; nothing was written, and the figures are what a real run would do.",
+    ),
+    "bug": Word("程序内部出错，{command}没有完成。", "{command} not completed: an internal error."),
+    "usage": Word(
+        "设置有误，{command}没有进行，没有写入任何内容。", "{command} did not start, and nothing was written."
+    ),
+    "incomplete": Word(
+        "{command}不完整：其余内容已处理，以下各项不在其中。",
+        "{command} incomplete: the rest is done, without the items named below.",
+    ),
+    "denied": Word("{command}没有完成：访问被拒绝。", "{command} not completed: access was denied."),
+    "unreachable": Word(
+        "{command}没有完成：多次重试后服务仍无法连接。",
+        "{command} not completed: a service could not be reached after several tries.",
+    ),
+    "damaged": Word(
+        "存储空间中的数据缺失或被改动，请尽快处理。",
+        "Data in the bucket is missing or was altered; see to it soon.",
+    ),
+    "busy": Word(
+        "{command}没有完成：同一来源有另一个运行。", "{command} not completed: another run of this source was first."
+    ),
+    "refused": Word(
+        "安全检查在写入之前中止了{command}，没有写入任何内容。",
+        "{command} stopped by a safety check before anything was written.",
+    ),
+    "interrupted": Word("{command}被中断，没有完成。", "{command} interrupted before it was complete."),
+}
+
+WORDS: Final[Mapping[str, Word]] = {
+    "colon": Word("：", ": "),
+    "unknown": Word("（未知）", "(unknown)"),
+    "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
+    "title-dry-run": Word("{title}（试运行）", "{title} (dry run)"),
+    "environment": Word("环境变量", "the environment"),
+    "yes": Word("是", "yes"),
+    "no": Word("否", "no"),
+    "none": Word("无", "none"),
+    "what": Word("项目", "What"),
+    "files": Word("文件数", "Files"),
+    "size": Word("大小", "Size"),
+    "files-total": Word("全部", "Total"),
+    "files-uploaded": Word("已上传", "Uploaded"),
+    "files-to-upload": Word("将上传", "To upload"),
+    "files-unchanged": Word("未变化", "Unchanged"),
+    "files-removed": Word("源中已删除", "Gone from the source"),
+    "files-failed": Word("失败", "Failed"),
+    "folders": Word("文件夹", "Folders"),
+    "links": Word("符号链接", "Symbolic links"),
+    "by-path": Word("各路径", "By path"),
+    "path": Word("路径", "Path"),
+    "destination": Word("位置", "Place"),
+    "more-paths": Word("……另有 {count} 个路径", "… and {count} more paths"),
+    "details": Word("详情", "Details"),
+    "duration": Word("用时", "Duration"),
+    "snapshot": Word("快照", "Snapshot"),
+    "no-snapshot": Word("没有提交快照", "none was committed"),
+    "digest": Word("快照摘要（SHA-256）", "Snapshot digest (SHA-256)"),
+    "digest-short": Word("摘要", "Digest"),
+    "parent": Word("上一个快照", "Parent"),
+    "target": Word("存储空间", "Bucket"),
+    "region": Word("（地域 {region}）", " (region {region})"),
+    "prefix": Word("前缀", "Prefix"),
+    "layout": Word("布局", "Layout"),
+    "versioning": Word("版本控制", "Versioning"),
+    "never-versioned": Word("未开启", "off"),
+    "source": Word("来源", "Source"),
+    "identity": Word("身份", "Identity"),
+    "host": Word("主机", "Host"),
+    "run": Word("运行", "Run"),
+    "open-run": Word("查看运行", "Open the run"),
+    "verified": Word("已校验", "Verified"),
+    "verified-yes": Word(
+        "是：本次发送的逐个以 CRC-64 确认，其余与列表一致",
+        "yes: everything sent confirmed by CRC-64, everything else by the listing",
+    ),
+    "drift": Word("存储空间中的变动", "Drift in the bucket"),
+    "drift-count": Word(
+        "{missing} 个丢失，{replaced} 个被改写",
+        "{missing} missing, {replaced} replaced",
+    ),
+    "foreign": Word("前缀下的其他文件", "Other objects under the prefix"),
+    "foreign-count": Word("{count} 个，不属于任何快照，未改动", "{count}, named by no snapshot, not touched"),
+    "requests": Word("OSS 请求数", "Requests to OSS"),
+    "version": Word("程序版本", "Version of the program"),
+    "problems": Word("问题与处理办法", "What went wrong, and what to do"),
+    "warnings": Word("提示", "Warnings"),
+    "problem-heading": Word("{label}（{count}）", "{label} ({count})"),
+    "advice": Word("处理：", "What to do: "),
+    "paste": Word("可直接粘贴：", "Ready to paste:"),
+    "more": Word("……另有 {count} 条，见报告文件", "… and {count} more, see the report file"),
+    "more-short": Word("……另有 {count} 条", "… and {count} more"),
+    "more-lines": Word("内容过长，其余见报告文件。", "The rest was cut off; see the report file."),
+    "error": Word("错误", "error"),
+    "warning": Word("提示", "warning"),
+    "uploaded-line": Word(
+        "上传 {files} 个文件（{size}），未变化 {unchanged} 个，共 {total} 个（{total-size}）。",
+        "{files} files uploaded ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
+    ),
+    "to-upload-line": Word(
+        "将上传 {files} 个文件（{size}），未变化 {unchanged} 个，共 {total} 个（{total-size}）。",
+        "{files} files to upload ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
+    ),
+    "failed-line": Word("失败 {count} 个。", "{count} failed."),
+    "removed-line": Word("源中已删除 {count} 个。", "{count} gone from the source."),
+    "day": Word("{count} 天", "{count} d"),
+    "hour": Word("{count} 小时", "{count} h"),
+    "minute": Word("{count} 分", "{count} min"),
+    "second": Word("{count} 秒", "{count} s"),
+}

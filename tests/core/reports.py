@@ -1,0 +1,140 @@
+"""Reports of every sort, for the tests of what people read."""
+
+from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
+from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
+
+RUN = Run(
+    host="runner-01",
+    repository="example/quant-data",
+    workflow="oss-backup",
+    run_id="12345678901",
+    attempt="1",
+    commit="6f1ed002ab5595859014ebf0951522d9d6c1a2b3",
+    ref="refs/heads/main",
+    actor="example-user",
+    event="schedule",
+    url="https://github.com/example/quant-data/actions/runs/12345678901/attempts/1",
+)
+TARGET = Target("mt5-hub-data", "cn-hangzhou", "daily/", "https://oss-cn-hangzhou.aliyuncs.com", "tree", "Enabled")
+SNAPSHOT = SnapshotLine("20261122T180000Z-1a2b3c4d", "9f86d081" * 8, 42, "20261121T180000Z-5e6f7a8b", "2c26b46b" * 8)
+TRUST_POLICY = """{
+  "Version": "1",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": "sts:AssumeRole",
+      "Principal": {"Federated": ["acs:ram::1234567890123456:oidc-provider/github"]},
+      "Condition": {"StringEquals": {"oidc:sub": "repo:example/quant-data:ref:refs/heads/main"}}
+    }
+  ]
+}"""
+
+
+def report(status: Status, problems: list[Problem] | None = None, **more: object) -> Report:
+    """A report with these problems, all counted."""
+    found = problems or []
+    counts: dict[str, int] = {}
+    for problem in found:
+        counts[problem.kind.value] = counts.get(problem.kind.value, 0) + 1
+    fields: dict[str, object] = {
+        "command": "backup",
+        "status": status,
+        "exit_code": EXIT_CODES[status],
+        "version": "0.1.0",
+        "started_at": "2026-11-22T18:00:00Z",
+        "duration_seconds": 83.4,
+        "run": RUN,
+        "target": TARGET,
+        "source": "example/quant-data",
+        "problems": found,
+        "problem_counts": counts,
+    }
+    return Report(**(fields | more))  # type: ignore[arg-type]  # the fields of a struct, by name
+
+
+DONE = Counts(12_345, 67, 12_275, 2, 0, 48_318_382_080, 734_003_200)
+DATA = Counts(12_000, 60, 11_938, 2, 0, 48_000_000_000, 700_000_000)
+FACTORS = Counts(345, 7, 337, 0, 0, 318_382_080, 34_003_200)
+ROOTS = [RootLine("data/datasets", "data/datasets", DATA), RootLine("/srv/mt5/factors", "factors", FACTORS)]
+IDENTITY = "acs:ram::1234567890123456:assumed-role/oss-backup/gha-12345678901-1"
+
+OK = report(
+    Status.OK,
+    [
+        Problem(Kind.DRIFT_MISSING, "data/datasets/2026/11/20.parquet"),
+        Problem(Kind.FILE_SPECIAL, "run.sock", {"sort": "socket"}),
+    ],
+    counts=DONE,
+    roots=ROOTS,
+    snapshot=SNAPSHOT,
+    verified=True,
+    identity=IDENTITY,
+    folders=318,
+    links=4,
+    foreign_objects=3,
+    requests=141,
+)
+INCOMPLETE = report(
+    Status.INCOMPLETE,
+    [
+        Problem(
+            Kind.FILE_UNREADABLE,
+            "data/[x](http://evil.example)\u202egpj.\n::error::.csv",
+            {"reason": "permission denied"},
+        ),
+        Problem(Kind.FILE_UNREADABLE, "data/`quoted`|name \udcff", {"reason": "permission denied"}),
+        Problem(Kind.FILE_CHANGING, "data/live.db"),
+        Problem(
+            Kind.FILE_REFUSED,
+            "data/old.csv",
+            {
+                "code": "FileImmutable",
+                "message": "The object is immutable.",
+                "request-id": "6740C1B2",
+                "ec": "0026-00000013",
+            },
+        ),
+    ],
+    counts=Counts(12_345, 67, 12_274, 2, 4, 48_318_382_080, 734_003_200),
+    roots=ROOTS,
+    snapshot=SNAPSHOT,
+    identity=IDENTITY,
+)
+DENIED = report(
+    Status.DENIED,
+    [
+        Problem(
+            Kind.STS_TRUST,
+            "acs:ram::1234567890123456:role/oss-backup",
+            {
+                "role": "acs:ram::1234567890123456:role/oss-backup",
+                "provider": "acs:ram::1234567890123456:oidc-provider/github",
+                "iss": "https://token.actions.githubusercontent.com",
+                "aud": "sts.aliyuncs.com",
+                "sub": "repo:example@9919/quant-data@704112233:environment:backup",
+                "message": "There is no permission",
+                "trust-policy": TRUST_POLICY,
+                "request-id": "3D57EAD2-8723-1F26-B69C-F8707D8B565D",
+            },
+        )
+    ],
+    duration_seconds=2.04,
+)
+REFUSED = report(Status.REFUSED, [Problem(Kind.SOURCE_EMPTY, "data/datasets")], duration_seconds=0.4)
+DRY_RUN = report(
+    Status.OK, counts=DONE, roots=ROOTS, dry_run=True, identity=IDENTITY, run=Run(host="nas"), source="nas"
+)
+
+GOLDEN = {"ok": OK, "incomplete": INCOMPLETE, "denied": DENIED, "refused": REFUSED, "dry-run": DRY_RUN}
+EVERY_STATUS = [
+    *GOLDEN.values(),
+    report(Status.BUG, [Problem(Kind.BUG, "ValueError in backup_action/core/plan.py, line 7")]),
+    report(Status.USAGE, [Problem(Kind.SETTING_MISSING, "bucket")], target=Target(), source=""),
+    report(
+        Status.UNREACHABLE,
+        [Problem(Kind.OSS_UNREACHABLE, "https://oss-cn-hangzhou.aliyuncs.com", {"reason": "timed out"})],
+    ),
+    report(Status.DAMAGED, [Problem(Kind.SNAPSHOT_DAMAGED, SNAPSHOT.id, {"reason": "the foot is missing"})]),
+    report(Status.BUSY, [Problem(Kind.PARENT_MOVED, SNAPSHOT.id)]),
+    report(Status.INTERRUPTED, [Problem(Kind.INTERRUPTED, "", {"signal": "SIGTERM"})], exit_code=143, run=Run()),
+]
