@@ -6,12 +6,12 @@ is the one that the settings name.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from backup_action.settings import SORTS, TABLE, Raw, Settings
 
 if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help` must not wait for them
     from backup_action.core.report import Draft
+    from backup_action.interruption import Interruption
     from backup_action.publish import Audience
 
 _TOLD = ("dingtalk", "notify", "language", "report", "config")  # the settings of `notify`
@@ -115,25 +116,29 @@ def conduct(command: str, flags: Mapping[str, Raw], environ: Mapping[str, str], 
     from backup_action import publish
     from backup_action.adapters import github
     from backup_action.core.report import Draft
+    from backup_action.interruption import Interruption
 
     draft = Draft(command, __version__, time.time(), run=github.run_of(environ, socket.gethostname()))
-    audience = _audience(flags, environ)
+    interruption = Interruption(draft)
+    audience = _audience(flags, environ, interruption)
     try:
         if stop is not None:
             raise stop
         chosen = settings.gather(flags, environ)
         settings.require(chosen, command)
-        audience = _run(command, chosen, environ, draft, audience)
+        audience = _run(command, chosen, environ, draft, audience, interruption)
     except Stop as error:
         draft.tell(error.problem)
     except KeyboardInterrupt:
         draft.interrupt(draft.signal or signal.SIGINT)
     except Exception as error:  # a bug is an ending too: told like any other, without values in its text
         draft.tell(Problem(Kind.BUG, _place(error)))
+    interruption.telling()
+    audience = dataclasses.replace(audience, secrets=(*audience.secrets, *filter(None, draft.secrets)))
     return publish.publish(draft.finish(time.time()), audience).exit_code
 
 
-def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Audience:
+def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str], interruption: Interruption) -> Audience:
     """Who is told, as far as the settings can be read: a malformed bucket must not keep DingTalk from hearing of it."""
     from backup_action.publish import Audience
 
@@ -148,44 +153,25 @@ def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Audience:
         told.dingtalk_at,
         told.notify_on,  # type: ignore[arg-type]  # one of the table's choices
         tuple(environ[name] for name in stored if environ.get(name)),
+        hurry=interruption.hurry,
     )
 
 
-def _run(command: str, chosen: Settings, environ: Mapping[str, str], draft: Draft, audience: Audience) -> Audience:
+def _run(
+    command: str, chosen: Settings, environ: Mapping[str, str], draft: Draft, audience: Audience,
+    interruption: Interruption,
+) -> Audience:  # fmt: skip
     """Runs the command; gives who is to be told of how it ended."""
-    import asyncio
-
     if command == "notify":
         from backup_action.commands.notify import notify
 
         return notify(chosen.report, draft, audience)
-    from backup_action.commands.backup import backup
-
-    asyncio.run(_until_signal(lambda stopped: backup(chosen, environ, draft, stopped), draft))
-    return audience
-
-
-async def _until_signal(work: Callable[[Callable[[], bool]], Coroutine[Any, Any, None]], draft: Draft) -> None:
-    """Runs the work; SIGINT and SIGTERM cancel it, and it ends what it has begun in the bucket before it goes."""
     import asyncio
 
-    stopped = threading.Event()
-    task = asyncio.ensure_future(work(stopped.is_set))
+    from backup_action.commands.backup import backup
 
-    def stop(number: signal.Signals) -> None:
-        draft.signal = draft.signal or number
-        stopped.set()
-        task.cancel()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        await task
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    finally:
-        stopped.set()
+    asyncio.run(interruption.run(backup(chosen, environ, draft, interruption.stopped.is_set)))
+    return audience
 
 
 def _place(error: BaseException) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import secrets as randomness
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +49,7 @@ class Audience:
     secrets: tuple[str, ...] = field(default=(), repr=False)  # everything else that must appear in no text
     proxy: str = ""
     ca_bundle: str = ""
+    hurry: threading.Event = field(default_factory=threading.Event, repr=False)  # set when a signal came
 
     @property
     def all_secrets(self) -> tuple[str, ...]:
@@ -74,16 +78,31 @@ def publish(report: Report, audience: Audience) -> Report:
 
 
 def notify(report: Report, audience: Audience) -> Problem | None:
-    """Sends the report to DingTalk, if there is a webhook. Returns why it did not arrive, or None; never raises."""
+    """Sends the report to DingTalk, if there is a webhook. Returns why it did not arrive, or None; never raises.
+
+    Waits as long as DingTalk may take; once a signal came, only `HURRY`.
+    """
     if not audience.webhook:
         return None
+    results: queue.SimpleQueue[Problem | None] = queue.SimpleQueue()
+    threading.Thread(target=lambda: results.put(_send(report, audience)), name="notify", daemon=True).start()
+    end = time.monotonic() + PATIENCE
+    while (now := time.monotonic()) < end:
+        if audience.hurry.is_set():
+            end = min(end, now + HURRY)
+        with contextlib.suppress(queue.Empty):
+            return results.get(timeout=0.05)
+    return Problem(Kind.NOTIFY_FAILED, "DingTalk", {"reason": "no answer in time"})
+
+
+def _send(report: Report, audience: Audience) -> Problem | None:
     try:
         return dingtalk.send(
             _message(report, audience),
             webhook=audience.webhook,
             secret=audience.secret,
             at=audience.at,
-            deadline=HURRY if report.status is Status.INTERRUPTED else PATIENCE,
+            deadline=HURRY if audience.hurry.is_set() else PATIENCE,
             proxy=audience.proxy,
             ca_bundle=audience.ca_bundle,
         )

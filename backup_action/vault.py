@@ -69,6 +69,10 @@ class Vault:
                     return found
         return None
 
+    async def ask_to_read(self) -> None:
+        """Raises Stop where nothing may be read here: better told before the first write than at the last."""
+        await self.bucket.head(self._snapshot_key("none"))
+
     async def snapshot(self, id: str) -> Snapshot:
         """A snapshot by its id. Raises Stop."""
         answer = await self.bucket.get(self._snapshot_key(id))

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "backup_action"
 ROOMS = sorted(path for path in PACKAGE.rglob("*.py"))
 # Each floor may import itself and what is below.
 FLOORS = (
-    ("__main__", "cli"),
+    ("__main__", "cli", "interruption"),
     ("commands",),
     ("publish", "transfer", "vault", "settings"),
     ("adapters",),

@@ -19,9 +19,10 @@ from typing import Any, Final
 from backup_action.adapters import github, web
 from backup_action.adapters.aside import aside
 from backup_action.adapters.oss.signature import Credentials
-from backup_action.core import address
+from backup_action.core import address, escape
 from backup_action.core.problem import Kind, Stop
 
+Hide = Callable[[str], None]  # makes a secret known to those who keep it out of every text
 RENEW_AT: Final = 0.8  # of a life
 TRIES: Final = 5
 
@@ -92,7 +93,7 @@ class Keyring:
         return told if 0 < told <= self._life else self._life
 
 
-def stored(environ: Mapping[str, str]) -> Callable[[], Credentials]:
+def stored(environ: Mapping[str, str], hide: Hide) -> Callable[[], Credentials]:
     """The keys that are stored in the environment. Raises Stop where there are none."""
     names = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
     for name in names:
@@ -101,19 +102,20 @@ def stored(environ: Mapping[str, str]) -> Callable[[], Credentials]:
     key, secret = (environ[name] for name in names)
     credentials = Credentials(key, secret, environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""))
     for value in (secret, credentials.token):
-        github.mask(value, environ)
+        hide(value)
     return lambda: credentials
 
 
-def assume(role: Role, environ: Mapping[str, str]) -> Credentials:
-    """Trades a new OIDC token for keys of the role. Raises Stop."""
+def assume(role: Role, environ: Mapping[str, str], hide: Hide) -> Credentials:
+    """Trades a new OIDC token for keys of the role; each secret is hidden before it is used. Raises Stop."""
     last: Stop | None = None
     for attempt in range(TRIES):
         if last is not None:
             time.sleep(web.pause(attempt))
         token = github.oidc_token(environ, role.audience)
+        hide(token)
         try:
-            return _assume(role, environ, token)
+            return _assume(role, environ, token, hide)
         except Stop as error:
             if error.problem.kind not in _AGAIN:
                 raise
@@ -121,7 +123,7 @@ def assume(role: Role, environ: Mapping[str, str]) -> Credentials:
     raise last or AssertionError("TRIES is positive")
 
 
-def _assume(role: Role, environ: Mapping[str, str], token: str) -> Credentials:
+def _assume(role: Role, environ: Mapping[str, str], token: str, hide: Hide) -> Credentials:
     from alibabacloud_sts20150401 import models
 
     request = models.AssumeRoleWithOIDCRequest(
@@ -142,10 +144,10 @@ def _assume(role: Role, environ: Mapping[str, str], token: str) -> Credentials:
     told = _json(answer.body)
     if answer.status != 200:
         raise _refused(role, answer.status, told, token) from None
-    return _credentials(role, environ, models.AssumeRoleWithOIDCResponseBody().from_map(told))
+    return _credentials(role, hide, models.AssumeRoleWithOIDCResponseBody().from_map(told))
 
 
-def _credentials(role: Role, environ: Mapping[str, str], told: Any) -> Credentials:
+def _credentials(role: Role, hide: Hide, told: Any) -> Credentials:
     try:
         keys, arn = told.credentials, told.assumed_role_user.arn
         expires = calendar.timegm(time.strptime(keys.expiration, "%Y-%m-%dT%H:%M:%SZ"))
@@ -153,7 +155,7 @@ def _credentials(role: Role, environ: Mapping[str, str], told: Any) -> Credentia
     except (AttributeError, ValueError, TypeError):
         raise Stop(Kind.STS_UNREACHABLE, role.endpoint, reason="an answer without credentials") from None
     for value in (credentials.secret, credentials.token):
-        github.mask(value, environ)
+        hide(value)
     if address.account(arn) != address.account(role.role):
         raise Stop(Kind.STS_ACCOUNT, role.role, account=address.account(arn), request_id=told.request_id)
     return credentials
@@ -175,7 +177,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 def _refused(role: Role, status: int, told: Mapping[str, Any], token: str) -> Stop:
     """What STS's error means. The claims in it are those that a trust policy can name; never the token."""
-    code, message = str(told.get("Code", "")), str(told.get("Message", ""))[:500]
+    code, message = str(told.get("Code", "")), escape.quoted(str(told.get("Message", "")))
     claims = github.claims(token)
     seen = {name: str(claims.get(name, "")) for name in ("sub", "aud", "iss")}
     return Stop(
@@ -189,6 +191,7 @@ def _refused(role: Role, status: int, told: Mapping[str, Any], token: str) -> St
         provider=role.provider,
         account=address.account(role.role),
         trust_policy=trust_policy(role, seen),
+        given=role.seconds,
         **seen,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from backup_action.adapters import credentials
+from backup_action.adapters import credentials, github
 from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.attempts import Attempts, Place
 from backup_action.adapters.oss.data import Bucket, Written
@@ -67,9 +67,14 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
 
 def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:
     """The keys that the settings choose; stored ones are noted in the report."""
+
+    def hide(secret: str) -> None:
+        github.mask(secret, environ)
+        draft.secrets.add(secret)
+
     if settings.allow_static_keys:
         draft.tally.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
-        return credentials.Keyring(credentials.stored(environ))
+        return credentials.Keyring(credentials.stored(environ, hide))
     role = credentials.Role(
         settings.role_to_assume,
         settings.oidc_provider_arn,
@@ -79,7 +84,7 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
         rights.policy("backup", settings.bucket, settings.prefix),
     )
-    return credentials.Keyring(lambda: credentials.assume(role, environ), settings.role_session_expiration)
+    return credentials.Keyring(lambda: credentials.assume(role, environ, hide), settings.role_session_expiration)
 
 
 def bucket_of(settings: Settings) -> Place:
@@ -103,6 +108,8 @@ async def state(vault: Vault, roots: tuple[Root, ...]) -> tuple[Snapshot | None,
     """What is there: the parent and the listing. Raises Stop where another source's places overlap ours."""
     catalogue = await vault.catalogue()
     parent, _ = await asyncio.gather(vault.parent(catalogue), vault.refuse_overlap(catalogue, roots))
+    if parent is None:
+        await vault.ask_to_read()
     return parent, await vault.listing(parent.marks if parent else [])
 
 

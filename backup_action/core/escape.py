@@ -46,6 +46,7 @@ _MARKS: Final = re.compile(r"([!-/:-@\[-`{-~])")  # the ASCII punctuation, which
 _LIVELY: Final = re.compile(r"(?<=@)|(?<=#)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _JOINER: Final = "\u2060"  # takes no room, and ends what GitHub would make a mention or a link of
 _LINK: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/@%+=-]*)?")
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9+/_=.~%-]{40,}")
 
 
 def _shown(character: str) -> str:
@@ -122,6 +123,14 @@ def block(text: str, language: str = "") -> str:
 def link(label: str, address: str) -> str:
     """A Markdown link to an https address of plain form (a run's page), or the label alone when it is none."""
     return f"[{plain(label)}]({address})" if _LINK.fullmatch(address) else plain(label)
+
+
+def quoted(message: str, limit: int = 500) -> str:
+    """A server's own words, in at most `limit` characters: words as long as a token or a signature are left out.
+
+    They are left out before the cut: half a token is still no longer known as a secret, and still a secret.
+    """
+    return _TOKEN_LIKE.sub("…", message)[:limit]
 
 
 def cut(text: str, limit: int) -> str:

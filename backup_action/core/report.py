@@ -144,6 +144,7 @@ class Draft:
     verified: bool = False
     requests: int = 0
     signal: int = 0  # the one that ended the run
+    secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
     def tell(self, problem: Problem) -> None:
         """Notes a problem of the run."""

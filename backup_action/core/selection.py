@@ -13,6 +13,8 @@ A folder that is excluded is not entered, so a `!` below it has no effect, as in
 
 from __future__ import annotations
 
+import re
+import warnings
 from dataclasses import dataclass
 
 import pathspec
@@ -48,7 +50,9 @@ def select(exclude: tuple[str, ...], include: tuple[str, ...]) -> Selection:
 def _spec(setting: str, patterns: tuple[str, ...]) -> Spec | None:
     for pattern in patterns:
         try:
-            Spec.from_lines([pattern])
-        except ValueError as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", FutureWarning)  # a pattern whose meaning Python will change
+                Spec.from_lines([pattern])
+        except (ValueError, re.error, FutureWarning) as error:
             raise Stop(Kind.SETTING_MALFORMED, setting, given=pattern, rule=f"a .gitignore pattern ({error})") from None
     return Spec.from_lines(patterns) if patterns else None

@@ -293,3 +293,13 @@ def test_a_text_without_secrets_and_short_secrets_stay() -> None:
 def test_the_longest_secret_goes_first_and_each_line_of_one_counts() -> None:
     assert escape.redact("abcdef-ghijkl", ["abcdef", "abcdef-ghijkl"]) == "***"
     assert escape.redact("line: second-line.", ["first-line\nsecond-line"]) == "line: ***."
+
+
+def test_a_servers_words_are_quoted_without_tokens_and_without_halves_of_them() -> None:
+    token = "CAIS" + "x9" * 400
+    said = f"StringToSign {'a ' * 240}x-oss-security-token:{token} was not right"
+    assert "x9" not in escape.quoted(said) and len(escape.quoted(said)) <= 500
+    plain = (
+        "The role not exists: acs:ram::1234567890123456:role/oss-backup. RequestId 3D57EAD2-8723-1F26-B69C-F8707D8B565D"
+    )
+    assert escape.quoted(plain) == plain

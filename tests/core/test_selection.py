@@ -33,8 +33,9 @@ def test_an_excluded_folder_is_not_entered_but_include_leaves_folders_alone() ->
     assert select((), ("*.csv",)).takes_folder("a")
 
 
-def test_a_pattern_that_git_would_refuse_is_named() -> None:
+@pytest.mark.parametrize("pattern", ["!", "[z-a]", "[[:foo:]]"])
+def test_a_pattern_that_git_would_refuse_is_named(pattern: str) -> None:
     with pytest.raises(Stop) as stop:
-        select(("!",), ())
+        select((pattern,), ())
     assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SETTING_MALFORMED, "exclude")
-    assert stop.value.problem.facts["given"] == "!"
+    assert stop.value.problem.facts["given"] == pattern

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup_action.core import escape, wording
-from backup_action.core.problem import Kind, Problem, Status
+from backup_action.core.problem import Kind, Problem, Status, Stop
+from backup_action.core.selection import select
 from backup_action.core.wording import COMMANDS, STATUSES, TEXTS, VERDICTS, WORDS, placeholders, rules
 from backup_action.core.wording.text import Language, Word
 
@@ -196,7 +197,7 @@ def _sample(value: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(value)
 
 
-ROOMS_WITH_RULES = ["settings.py", "core/address.py", "core/place.py"]
+ROOMS_WITH_RULES = ["settings.py", "core/address.py", "core/place.py", "core/selection.py"]
 
 
 def test_every_rule_of_a_setting_is_told_in_chinese() -> None:
@@ -215,8 +216,18 @@ def test_what_a_rule_quotes_of_the_user_is_quoted_anew() -> None:
     rule = "a region id without `oss-`, here `<img src=x>\n::error::`"
     assert rules.told(rule, "en", escape.chat).endswith(r"here `\x3cimg src=x>\n::error::`")
     assert rules.told("<b>", "zh", escape.chat) == r"`\x3cb>`"
+    pattern = "a .gitignore pattern (<img src=x>\n::error::)"
+    assert rules.told(pattern, "zh", escape.chat) == r"符合 .gitignore 语法的规则（`\x3cimg src=x>\n::error::`）"
+    assert rules.told(pattern, "en", escape.chat) == r"a .gitignore pattern (`\x3cimg src=x>\n::error::`)"
     told_in_chinese = told(Kind.SETTING_MALFORMED, "zh", "concurrency", rule="a whole number from 1 to 512")
     assert "要求：1 到 512 之间的整数。" in told_in_chinese
+
+
+def test_a_pattern_that_is_refused_is_told_in_chinese() -> None:
+    with pytest.raises(Stop) as stop:
+        select(("!",), ())
+    text = wording.sentence(stop.value.problem, "zh").advice
+    assert "要求：符合 .gitignore 语法的规则（" in text and "pattern (" not in text
 
 
 def test_a_fact_is_not_read_as_a_template() -> None:

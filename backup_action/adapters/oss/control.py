@@ -6,6 +6,7 @@ headers at DEBUG: all of that is turned off here. It is imported when the first 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import xml.etree.ElementTree as ET
@@ -18,9 +19,11 @@ from backup_action.adapters.oss.attempts import Attempts, Broken
 from backup_action.adapters.oss.data import CONNECT, SILENCE, Bucket, Written
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
+LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
 
 
 class Control:
@@ -34,12 +37,18 @@ class Control:
         self.open: dict[str, str] = {}  # upload id -> key, of uploads begun and not ended
 
     async def begin(self, key: str, headers: Mapping[str, str]) -> str:
-        """Begins an upload; its id."""
-        upload = await self._ask(
-            "oss:PutObject", key, lambda b: str(b.init_multipart_upload(key, dict(headers)).upload_id)
+        """Begins an upload; its id. Cancelled while OSS has not answered, it still ends what OSS may have begun."""
+        asked = asyncio.ensure_future(
+            self._ask("oss:PutObject", key, lambda bucket: bucket.init_multipart_upload(key, dict(headers)).upload_id)
         )
+        try:
+            upload = str(await asyncio.shield(asked))
+        except asyncio.CancelledError:
+            with contextlib.suppress(Stop, TimeoutError):
+                await self.abort(key, str(await asyncio.wait_for(asked, LAST_WORD)))
+            raise
         self.open[upload] = key
-        return str(upload)
+        return upload
 
     async def complete(self, key: str, upload: str, parts: Iterable[Written], crc64: int) -> Written:
         """Makes the object of its parts, in order. `crc64` is the whole object's, as the first reading gave it.
@@ -96,7 +105,7 @@ class Control:
         except oss2.exceptions.ServerError as error:
             told = {name.lower(): value for name, value in (error.headers or {}).items()}
             raise Refusal(
-                error.status, error.code, error.message, error.request_id, error.ec or "",
+                error.status, error.code, escape.quoted(error.message or ""), error.request_id, error.ec or "",
                 date=told.get("date", ""),
             ) from None  # fmt: skip
         except oss2.exceptions.OssError as error:

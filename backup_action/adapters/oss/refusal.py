@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
 BODY_MAX: Final = 1 << 16  # bytes of an error that are read
@@ -69,7 +70,7 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     return Refusal(
         status,
         told.get("Code", ""),
-        told.get("Message", "")[:500],
+        escape.quoted(told.get("Message", "")),
         headers.get("x-oss-request-id", told.get("RequestId", "")),
         headers.get("x-oss-ec", told.get("EC", "")),
         told.get("Endpoint", ""),

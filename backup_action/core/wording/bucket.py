@@ -39,7 +39,7 @@ _ADDRESSES: Final[Mapping[str, Both]] = {
     Kind.OSS_UNREACHABLE.value: Both(
         zh=Text(
             "无法连接 OSS",
-            "多次重试后 OSS ⟨（{where}）⟩仍没有成功应答⟨（HTTP {status}）⟩⟨：{code}⟩⟨：{reason}⟩。",
+            "多次重试后，OSS 仍未返回成功响应⟨（{where}）⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨：{reason}⟩。",
             "请检查运行器到 OSS 的网络、DNS 和出口防火墙；`-internal` 的内网域名只能在同地域的阿里云内使用。"
             "已上传的文件下次会直接沿用，稍后重新运行即可。",
         ),
@@ -52,9 +52,9 @@ _ADDRESSES: Final[Mapping[str, Both]] = {
     ),
     Kind.OSS_MALFORMED.value: Both(
         zh=Text(
-            "OSS 的应答无法理解",
-            "来自 OSS ⟨（{where}）⟩的应答不符合协议⟨：{reason}⟩⟨（HTTP {status}）⟩。",
-            "中间可能有代理或安全网关改动了应答。请让运行器直连 OSS，或核对设置 `endpoint`，然后重新运行。",
+            "OSS 的响应无法解析",
+            "OSS 的响应不符合协议⟨（{where}）⟩⟨：{reason}⟩⟨（HTTP {status}）⟩。",
+            "中间可能有代理或安全网关改动了响应。请让运行器直连 OSS，或核对设置 `endpoint`，然后重新运行。",
         ),
         en=Text(
             "Answer that makes no sense",
@@ -122,8 +122,8 @@ _RIGHTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "OSS 拒绝请求",
             "OSS 拒绝了请求⟨ {where}⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨，{message}⟩。",
-            "请按错误码处理；EC 码可在 `https://api.aliyun.com/troubleshoot` 查询，仍不明白时请凭 RequestId 联系阿里"
-            "云支持。",
+            "请根据错误码排查；EC 码可在 `https://api.aliyun.com/troubleshoot` 查询。仍无法解决时，请附上 RequestId "
+            "提交阿里云工单。",
         ),
         en=Text(
             "OSS refused",
@@ -139,7 +139,8 @@ _KEYS: Final[Mapping[str, Both]] = {
         zh=Text(
             "OSS 不接受请求签名",
             "OSS 不接受请求的签名⟨（{code}）⟩⟨：{message}⟩。",
-            "常见原因是代理改动了请求，或密钥与令牌不是一对。请让运行器直连 OSS；仍然出现时，请凭 RequestId 反馈。",
+            "常见原因是代理改动了请求，或 AccessKey 与安全令牌不是同一次取得的。请让运行器直连 OSS；仍然出现时，请附上 "
+            "RequestId 在本项目的 Issues 中反馈。",
         ),
         en=Text(
             "Signature not accepted",
@@ -150,9 +151,9 @@ _KEYS: Final[Mapping[str, Both]] = {
     ),
     Kind.OSS_KEY.value: Both(
         zh=Text(
-            "访问密钥无效",
-            "OSS 不认识这个访问密钥，或它已被禁用⟨（{code}）⟩⟨：{message}⟩。",
-            "使用 OIDC 时请确认角色没有被删除，且角色没有 IP 限制；使用静态密钥时请更新 "
+            "AccessKey 无效",
+            "该 AccessKey 不存在或已被禁用⟨（{code}）⟩⟨：{message}⟩。",
+            "使用 OIDC 时请确认角色没有被删除，且角色没有 IP 限制；使用静态密钥（AccessKey）时请更新 "
             "`ALIBABA_CLOUD_ACCESS_KEY_ID` 和 `ALIBABA_CLOUD_ACCESS_KEY_SECRET`。",
         ),
         en=Text(
@@ -166,8 +167,8 @@ _KEYS: Final[Mapping[str, Both]] = {
         zh=Text(
             "临时凭证失效",
             "OSS 不接受临时凭证的安全令牌⟨（{code}）⟩⟨：{message}⟩，续期后仍然如此。",
-            "请校准运行器的系统时间（NTP）后重新运行；使用静态密钥时请确认 `ALIBABA_CLOUD_SECURITY_TOKEN` 与密钥是同"
-            "一次取得的。",
+            "请校准运行器的系统时间（NTP）后重新运行；使用静态密钥（AccessKey）时请确认 `ALIBABA_CLOUD_SECURITY_TOKEN` "
+            "与 AccessKey 是同一次取得的。",
         ),
         en=Text(
             "Session credentials not valid",

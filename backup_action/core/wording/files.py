@@ -69,7 +69,7 @@ _FILES: Final[Mapping[str, Both]] = {
         zh=Text(
             "文件读取期间不断变化",
             "文件 {where} 在读取期间一直在变化，多次尝试都没有读到一致的内容。",
-            "请在写入它的程序停下时备份，或先做磁盘快照或导出再备份，或在 `exclude` 中排除它。",
+            "请在写入该文件的程序停止后再备份；也可以先做磁盘快照或导出，再备份那份副本；或在 `exclude` 中排除它。",
         ),
         en=Text(
             "File that kept changing",
@@ -106,7 +106,7 @@ _FILES: Final[Mapping[str, Both]] = {
         zh=Text(
             "文件未能写入 OSS",
             "OSS 没有接受文件 {where}⟨：{code}⟩⟨，{message}⟩⟨（{reason}）⟩。",
-            "其余文件已照常处理。请按返回的错误处理后重新运行；重复出现时请凭 RequestId 联系阿里云支持。",
+            "其余文件已照常处理。请根据返回的错误排查后重新运行；仍无法解决时，请附上 RequestId 提交阿里云工单。",
         ),
         en=Text(
             "File that OSS did not take",
@@ -119,7 +119,7 @@ _FILES: Final[Mapping[str, Both]] = {
         zh=Text(
             "特殊文件",
             "{where} 不是普通文件⟨（{sort}）⟩，没有内容可备份。",
-            "管道、套接字和设备文件不会被打开；如果不想看到这条提示，请在 `exclude` 中排除它。",
+            "管道、套接字和设备文件不会被打开；如果不想看到这条警告，请在 `exclude` 中排除它。",
         ),
         en=Text(
             "Special file",

@@ -15,9 +15,9 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "作业没有 id-token 权限",
             "GitHub 没有给本作业提供申请 OIDC 令牌的凭据。",
-            "请在工作流或作业中加上 `permissions: id-token: write`（写了 permissions 后其余权限默认为无，需要检出代"
-            "码时再加 `contents: read`）。调用可复用工作流时，调用方也要写；Dependabot 触发的运行得不到令牌。不在 "
-            "GitHub 上运行时，请改用其他凭证来源。",
+            "请在工作流或作业中加上 `permissions: id-token: write`（一旦声明 permissions，未列出的权限都会变为 "
+            "none，需要检出代码时再加 `contents: read`）。调用可复用工作流时，调用方也要写；Dependabot 触发的运行得不到"
+            "令牌。不在 GitHub 上运行时，请改用其他凭证来源。",
             PERMISSIONS,
         ),
         en=Text(
@@ -31,8 +31,8 @@ TEXTS: Final[Mapping[str, Both]] = {
     ),
     Kind.OIDC_FORK.value: Both(
         zh=Text(
-            "来自复刻仓库的拉取请求",
-            "本次运行由复刻（fork）仓库的拉取请求触发⟨（{where}）⟩，GitHub 不给它 OIDC 令牌。",
+            "来自 Fork 仓库的拉取请求（Pull Request）",
+            "本次运行由 Fork（复刻）仓库的拉取请求触发⟨（{where}）⟩，GitHub 不给它 OIDC 令牌。",
             "这是 GitHub 的安全限制，与 `permissions: id-token: write` 无关。请改由 `schedule`、`push` 或 "
             "`workflow_dispatch` 触发备份；不要为此改用 `pull_request_target`。",
         ),
@@ -47,14 +47,14 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "GitHub 拒发 OIDC 令牌",
             "GitHub 的令牌服务没有给出可用的 OIDC 令牌⟨（HTTP {status}）⟩⟨：{reason}⟩。",
-            "请核对设置 `audience`⟨（现为 {aud}）⟩和作业的 `permissions: id-token: write`；作业结束后凭据即失效，"
-            "请在同一个作业中重新运行。",
+            "请核对设置 `audience`⟨（现为 {aud}）⟩和作业的 `permissions: id-token: write`；申请令牌所用的"
+            "凭据在作业结束后即失效，请重新运行该作业。",
         ),
         en=Text(
             "OIDC token refused",
             "GitHub's token service did not give a usable OIDC token⟨ (HTTP {status})⟩⟨: {reason}⟩.",
-            "Check the setting `audience`⟨ (now {aud})⟩ and the job's `permissions: id-token: write`; what the "
-            "token is asked for with ends with the job, so run the job again.",
+            "Check the setting `audience`⟨ (now {aud})⟩ and the job's `permissions: id-token: write`; the "
+            "credential that the token is asked for with expires with the job, so run the job again.",
         ),
     ),
     Kind.OIDC_UNREACHABLE.value: Both(

@@ -80,8 +80,8 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "STS 拒绝请求",
             "STS 拒绝了 AssumeRoleWithOIDC⟨（HTTP {status}）⟩⟨：{code}⟩⟨，{message}⟩。",
-            "请按错误码核对设置 `role-to-assume`、`oidc-provider-arn` 和 `audience`；仍不明白时，请凭 RequestId 联系"
-            "阿里云支持。",
+            "请根据错误码核对设置 `role-to-assume`、`oidc-provider-arn` 和 `audience`；仍无法解决时，请附上 RequestId "
+            "提交阿里云工单。",
         ),
         en=Text(
             "STS refused",
@@ -108,7 +108,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     Kind.STS_ACCOUNT.value: Both(
         zh=Text(
             "账号不符",
-            "STS 给出的身份⟨属于账号 {account}，⟩与角色 {role} 的账号不符。",
+            "STS 返回的身份⟨（账号 {account}）⟩不属于角色 {role} 所在的账号。",
             "没有写入任何内容。请核对 `role-to-assume` 和 `sts-endpoint`，确认没有经过不可信的代理。",
         ),
         en=Text(

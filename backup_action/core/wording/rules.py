@@ -2,7 +2,7 @@
 
 A rule that is in the table is our own text, so it is shown as it stands; what it quotes of the user's is quoted anew.
 Any other rule is text from outside like every fact. Placeholders: `{number}` digits, `{choices}` names in back-ticks,
-`{name}` anything between back-ticks.
+`{name}` anything between back-ticks, `{reason}` anything at all. The last two are not ours, and are quoted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _FORMS: Final[Mapping[str, str]] = {
     "{other}": r"(?P<other>[0-9,]+)",
     "{choices}": r"(?P<choices>`[a-z-]+`(?:, `[a-z-]+`)*)",
     "{name}": r"`(?P<name>.*)`",
+    "{reason}": r"(?P<reason>.*)",
 }
+_FOREIGN: Final = frozenset({"name", "reason"})  # what others wrote
 
 RULES: Final[tuple[_Rule, ...]] = (
     _Rule(
@@ -63,7 +65,7 @@ RULES: Final[tuple[_Rule, ...]] = (
         "no `*`, `?` or `%` (they mean something in a RAM policy or in our keys)",
         "不含 `*`、`?` 和 `%`（它们在 RAM 策略或文件路径中有特殊含义）",
     ),
-    _Rule("no empty segment, `.`, `..` or {name}", "路径中不能有空的一段、`.`、`..` 或 {name}"),
+    _Rule("no empty segment, `.`, `..` or {name}", "路径中不能有空段（连续的 `/`）、`.`、`..` 或 {name}"),
     _Rule("`PATH` or `PATH => PLACE` on each line", "每行写 `PATH` 或 `PATH => PLACE`"),
     _Rule(
         "a place below the prefix; for a path outside of the workspace write `PATH => PLACE`",
@@ -73,6 +75,7 @@ RULES: Final[tuple[_Rule, ...]] = (
     _Rule("text, a number, a boolean or a list of texts", "文本、数字、布尔值或文本列表"),
     _Rule("one value, not a list", "单个值，不能是列表"),
     _Rule("one of {choices}", "{choices} 之一"),
+    _Rule("a .gitignore pattern ({reason})", "符合 .gitignore 语法的规则（{reason}）"),
     _Rule("text without NUL", "不含 NUL 字符的文本"),
     _Rule("`true` or `false`", "`true` 或 `false`"),
     _Rule("a whole number from {number} to {other}", "{number} 到 {other} 之间的整数"),
@@ -92,7 +95,6 @@ def told(rule: str, language: Language, quote: Callable[[str], str]) -> str:
     for pattern, known in _COMPILED:
         if found := pattern.fullmatch(rule):
             facts = found.groupdict()
-            if "name" in facts:
-                facts["name"] = quote(facts["name"])
+            facts |= {name: quote(facts[name]) for name in _FOREIGN & facts.keys()}
             return (known.zh if language == "zh" else known.en or known.pattern).format(**facts)
     return quote(rule)

@@ -27,7 +27,7 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "运行被中断",
             "运行被中断⟨（信号 {signal}）⟩。",
-            "快照只会完整提交，之前的快照不受影响；已上传的文件下次会直接沿用，重新运行即可。"
+            "快照要么完整提交，要么不提交，之前的快照不受影响；已上传的文件下次会直接沿用，重新运行即可。"
             "如果是超时造成的，请调大作业的 `timeout-minutes`。",
         ),
         en=Text(
@@ -56,7 +56,7 @@ TEXTS: Final[Mapping[str, Both]] = {
             "缺少环境变量",
             "设置 `allow-static-keys` 已打开，但环境变量 {setting} 没有值。",
             "请在步骤的 `env:` 中由 Secret 给出它；更好的做法是去掉 `allow-static-keys`，改用 `role-to-assume` 和 "
-            "`oidc-provider-arn`，不保存任何长期密钥。",
+            "`oidc-provider-arn`，不必保存静态密钥（AccessKey）。",
         ),
         en=Text(
             "Missing environment variable",
@@ -141,7 +141,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     Kind.PATHS_OVERLAP.value: Both(
         zh=Text(
             "备份路径位置冲突",
-            "`paths` 中的 {where} 与⟨ {other} ⟩会放到存储空间的同一位置⟨ {destination}⟩，或一个在另一个之内。",
+            "`paths` 中的 {where} 与 {other} 在存储空间中的位置⟨（{destination}）⟩相同或互相嵌套。",
             "请在 `paths` 中用 `SRC => DEST` 为它们指定不同的位置，或去掉其中一项。",
         ),
         en=Text(

@@ -11,8 +11,8 @@ from backup_action.core.wording.text import Both, Text
 TEXTS: Final[Mapping[str, Both]] = {
     Kind.PARENT_MOVED.value: Both(
         zh=Text(
-            "另一个运行抢先提交了快照",
-            "同一来源的另一个运行在此期间提交了快照⟨ {where}⟩。",
+            "另一次运行抢先提交了快照",
+            "同一来源的另一次运行在此期间提交了快照⟨ {where}⟩。",
             "本次没有提交快照，已上传的文件会被沿用。请在工作流中设置 `concurrency`，让同一来源的备份依次运行，然后"
             "重新运行。",
         ),
@@ -25,10 +25,10 @@ TEXTS: Final[Mapping[str, Both]] = {
     ),
     Kind.STORED_MISMATCH.value: Both(
         zh=Text(
-            "存储的内容与发送的不一致",
-            "OSS 中 {where} 的内容校验不通过⟨：{reason}⟩⟨（发送的 CRC-64 是 {sent}）⟩⟨（OSS 给出的是 {stored}）⟩。",
-            "这个文件没有计入快照。请重新运行；如果再次出现，请检查运行器的内存和网络设备，并凭 RequestId 联系阿里云"
-            "支持。",
+            "OSS 中的内容与上传的不一致",
+            "OSS 中 {where} 的内容校验不通过⟨：{reason}⟩⟨（上传的 CRC-64 是 {sent}）⟩⟨（OSS 返回的是 {stored}）⟩。",
+            "这个文件没有计入快照。请重新运行；如果再次出现，请检查运行器的内存和网络设备，并附上 RequestId 提交阿里"
+            "云工单。",
         ),
         en=Text(
             "Stored content that differs",
@@ -42,8 +42,8 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "快照损坏",
             "快照 {where} 损坏或被改动⟨：{reason}⟩。",
-            "为避免以错误的内容为准，本次没有继续。请保留它以便查明原因；在开启了版本控制的存储空间里可恢复它的上一"
-            "个版本。",
+            "为避免以损坏的快照为基准，本次运行已停止。请保留该快照以便排查原因；如果存储空间开启了版本控制，可恢复它"
+            "的上一个版本。",
         ),
         en=Text(
             "Damaged snapshot",

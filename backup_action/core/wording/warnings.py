@@ -37,8 +37,8 @@ _WARNINGS: Final[Mapping[str, Both]] = {
     ),
     Kind.KEYS_STORED.value: Both(
         zh=Text(
-            "使用了长期密钥",
-            "本次使用了环境变量中保存的访问密钥，而不是临时凭证。",
+            "使用了静态密钥（AccessKey）",
+            "本次使用了环境变量中保存的静态密钥（AccessKey），而不是临时凭证。",
             "请改用 OIDC：设置 `role-to-assume` 和 `oidc-provider-arn`，去掉 `allow-static-keys`，然后禁用这个 "
             "AccessKey。",
         ),

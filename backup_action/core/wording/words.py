@@ -26,23 +26,21 @@ STATUSES: Final[Mapping[str, Word]] = {
     "denied": Word("访问被拒绝", "access denied"),
     "unreachable": Word("服务无法连接", "service not reached"),
     "damaged": Word("数据缺失或被改动", "data damaged"),
-    "busy": Word("另一个运行占用", "another run is in the way"),
-    "refused": Word("安全检查未通过", "stopped by a safety check"),
+    "busy": Word("与另一次运行冲突", "another run is in the way"),
+    "refused": Word("保护检查未通过", "stopped by a safety check"),
     "interrupted": Word("被中断", "interrupted"),
 }
 
 VERDICTS: Final[Mapping[str, Word]] = {
     "ok": Word("{command}已完成，没有遗漏。", "{command} complete; nothing was skipped."),
     "ok-dry": Word(
-        "试运行已完成，没有写入任何内容；数字是真正运行时会发生的。",
+        "试运行已完成，没有写入任何内容；以下数字是正式运行时的预计结果。",
         "Dry run complete; nothing was written, and the figures are what a real run would do.",
     ),
     "bug": Word("程序内部出错，{command}没有完成。", "{command} not completed: an internal error."),
-    "usage": Word(
-        "设置有误，{command}没有进行，没有写入任何内容。", "{command} did not start, and nothing was written."
-    ),
+    "usage": Word("设置有误，{command}未执行，没有写入任何内容。", "{command} did not start, and nothing was written."),
     "incomplete": Word(
-        "{command}不完整：其余内容已处理，以下各项不在其中。",
+        "{command}不完整：以下各项未成功，其余均已完成。",
         "{command} incomplete: the rest is done, without the items named below.",
     ),
     "denied": Word("{command}没有完成：访问被拒绝。", "{command} not completed: access was denied."),
@@ -55,10 +53,11 @@ VERDICTS: Final[Mapping[str, Word]] = {
         "Data in the bucket is missing or was altered; see to it soon.",
     ),
     "busy": Word(
-        "{command}没有完成：同一来源有另一个运行。", "{command} not completed: another run of this source was first."
+        "{command}没有完成：同一来源的另一次运行抢先提交了快照。",
+        "{command} not completed: another run of this source was first.",
     ),
     "refused": Word(
-        "安全检查在写入之前中止了{command}，没有写入任何内容。",
+        "写入前的保护检查中止了{command}，没有写入任何内容。",
         "{command} stopped by a safety check before anything was written.",
     ),
     "interrupted": Word("{command}被中断，没有完成。", "{command} interrupted before it was complete."),
@@ -80,7 +79,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "files-uploaded": Word("已上传", "Uploaded"),
     "files-to-upload": Word("将上传", "To upload"),
     "files-unchanged": Word("未变化", "Unchanged"),
-    "files-removed": Word("源中已删除", "Gone from the source"),
+    "files-removed": Word("源端已删除", "Gone from the source"),
     "files-failed": Word("失败", "Failed"),
     "folders": Word("文件夹", "Folders"),
     "links": Word("符号链接", "Symbolic links"),
@@ -108,7 +107,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "open-run": Word("查看运行", "Open the run"),
     "verified": Word("已校验", "Verified"),
     "verified-yes": Word(
-        "是：本次发送的逐个以 CRC-64 确认，其余与列表一致",
+        "是：本次上传的文件均已通过 CRC-64 校验，其余文件与存储空间列表一致",
         "yes: everything sent confirmed by CRC-64, everything else by the listing",
     ),
     "drift": Word("存储空间中的变动", "Drift in the bucket"),
@@ -121,7 +120,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "requests": Word("OSS 请求数", "Requests to OSS"),
     "version": Word("程序版本", "Version of the program"),
     "problems": Word("问题与处理办法", "What went wrong, and what to do"),
-    "warnings": Word("提示", "Warnings"),
+    "warnings": Word("警告", "Warnings"),
     "problem-heading": Word("{label}（{count}）", "{label} ({count})"),
     "advice": Word("处理：", "What to do: "),
     "paste": Word("可直接粘贴：", "Ready to paste:"),
@@ -129,9 +128,9 @@ WORDS: Final[Mapping[str, Word]] = {
     "more-short": Word("……另有 {count} 条", "… and {count} more"),
     "more-lines": Word("内容过长，其余见报告文件。", "The rest was cut off; see the report file."),
     "error": Word("错误", "error"),
-    "warning": Word("提示", "warning"),
+    "warning": Word("警告", "warning"),
     "uploaded-line": Word(
-        "上传 {files} 个文件（{size}），未变化 {unchanged} 个，共 {total} 个（{total-size}）。",
+        "已上传 {files} 个文件（{size}），未变化 {unchanged} 个，共 {total} 个（{total-size}）。",
         "{files} files uploaded ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
     ),
     "to-upload-line": Word(
@@ -139,7 +138,7 @@ WORDS: Final[Mapping[str, Word]] = {
         "{files} files to upload ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
     ),
     "failed-line": Word("失败 {count} 个。", "{count} failed."),
-    "removed-line": Word("源中已删除 {count} 个。", "{count} gone from the source."),
+    "removed-line": Word("源端已删除 {count} 个。", "{count} gone from the source."),
     "day": Word("{count} 天", "{count} d"),
     "hour": Word("{count} 小时", "{count} h"),
     "minute": Word("{count} 分", "{count} min"),

@@ -46,7 +46,7 @@ class Intake:
         return Received(data, digest, crc64.xz(data))
 
     def _check_length(self, limit: int) -> None:
-        """A Content-Length that is missing where OSS wants one, or above the limit, is refused before the body is read."""
+        """Refuses a Content-Length that is above the limit, or missing where OSS wants one, before the body is read."""
         value = self._headers.get("content-length")
         if value is None:
             if self._kind in _NEED_LENGTH and "chunked" not in self._headers.get("transfer-encoding", "").lower():

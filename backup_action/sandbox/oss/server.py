@@ -113,7 +113,10 @@ class Server:
         self._record(visit, answer.status)
         taken = str(int((time.perf_counter() - visit.started) * 1000))
         common = {"x-oss-request-id": request_id, "x-oss-server-time": taken}
-        return await send(request, self._world, self._store.shelf, answer, common, visit.kind, visit.fault)
+        try:
+            return await send(request, self._world, self._store.shelf, answer, common, visit.kind, visit.fault)
+        except ConnectionError:  # the client left before the end
+            return web.Response()
 
     def _record(self, visit: Visit, status: int) -> None:
         self._world.record("oss", visit.kind, key=visit.address.key, status=status)

@@ -208,6 +208,16 @@ def test_everything_is_counted(cloud: Cloud) -> None:
     assert [entry["status"] for entry in cloud.world.log] == [200, 200, 404, 200, 200, 403]
 
 
+def test_a_client_that_leaves_in_the_middle_is_no_error(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    cloud.put("k", bytes(64 << 20))
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=10) as connection:
+        connection.sendall(f"GET {cloud.signed_target('GET', 'k')} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert cloud.send("HEAD", "k").status == 200
+    assert cloud.world.counts["bytes_out"] < 64 << 20
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_a_connection_is_kept(cloud: Cloud) -> None:
     """Ordinary refusals do not cost a connection."""
     with socket.create_connection(("127.0.0.1", cloud.port), timeout=10) as connection:

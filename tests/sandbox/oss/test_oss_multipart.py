@@ -210,6 +210,8 @@ def test_part_copy_refuses(cloud: Cloud, headers: dict[str, str], status: int, c
     upload = begin(cloud)
     assert copy(cloud, upload, 1, f"/{BUCKET}/s", **headers).error[:2] == (status, code)
     assert copy(cloud, upload, 1, f"/{BUCKET}/missing").error[1] == "NoSuchKey"
+    cloud.world.knobs.put_max = 6
+    assert copy(cloud, upload, 1, f"/{BUCKET}/s").error[:2] == (400, "EntityTooLarge")
     assert cloud.send("GET", "k", params={"uploadId": upload}).tree.find("Part") is None
 
 

@@ -410,6 +410,9 @@ def test_append(cloud: Cloud) -> None:
     assert wrong.error[:2] == (409, "PositionNotEqualToLength")
     assert wrong.headers["x-oss-next-append-position"] == "6"
     assert cloud.send("POST", "k", params={"append": ""}, data=b"x").error[1] == "InvalidArgument"
+    cloud.world.knobs.put_max = 10
+    large = cloud.send("POST", "k", params={"append": "", "position": "6"}, data=b"12345")
+    assert large.error[:2] == (400, "EntityTooLarge")
     cloud.put("normal")
     answer = cloud.send("POST", "normal", params={"append": "", "position": "7"}, data=b"x")
     assert answer.error[:2] == (409, "ObjectNotAppendable")
@@ -469,6 +472,8 @@ def test_retention_forbids_overwriting_and_deleting(cloud: Cloud) -> None:
     cloud.put("k", bucket="worm")
     for method, more in (("PUT", {"data": b"x"}), ("DELETE", {})):
         assert cloud.send(method, "k", bucket="worm", **more).error[:2] == (409, "FileImmutable")  # type: ignore[arg-type]
+    by_version = cloud.send("DELETE", "k", bucket="worm", params={"versionId": "null"})
+    assert by_version.error[:2] == (409, "FileImmutable")
     assert cloud.get("k", bucket="worm") == b"content"
     cloud.store.buckets["worm"].versions["k"][0].modified -= 2 * 86_400
     assert cloud.send("DELETE", "k", bucket="worm").status == 204

@@ -175,6 +175,17 @@ def test_bytes_go_when_the_last_that_names_them_goes(tmp_path: Path) -> None:
         assert len(blobs(tmp_path)) == 1
 
 
+def test_a_copy_outlives_what_was_appended_to(tmp_path: Path) -> None:
+    with cloud_in(tmp_path) as cloud:
+        for position, data in ((0, b"one"), (3, b"two")):
+            cloud.send("POST", "log", params={"append": "", "position": str(position)}, data=data)
+        cloud.send("PUT", "copy", headers={"x-oss-copy-source": f"/{BUCKET}/log"})
+        cloud.send("DELETE", "log")
+        assert cloud.get("copy") == b"onetwo"
+        cloud.send("DELETE", "copy")
+        assert blobs(tmp_path) == set()
+
+
 def test_what_is_changed_in_place_is_kept(tmp_path: Path) -> None:
     with cloud_in(tmp_path) as cloud:
         cloud.world.knobs.restore_seconds = 0
@@ -184,12 +195,15 @@ def test_what_is_changed_in_place_is_kept(tmp_path: Path) -> None:
         body = b"<Tagging><TagSet><Tag><Key>x</Key><Value>y</Value></Tag></TagSet></Tagging>"
         cloud.send("PUT", "k", params={"tagging": ""}, data=body)
         cloud.send("PUT", params={"acl": ""}, headers={"x-oss-acl": "public-read"})
+        suspended = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
+        cloud.send("PUT", bucket=V, params={"versioning": ""}, data=suspended)
         before = snapshot(cloud.store)
     store = Store(tmp_path)
     assert snapshot(store) == before
     version = store.buckets[BUCKET].versions["k"][0]
     assert (version.traits.acl, version.traits.tags, version.restored_at > 0) == ("public-read", {"x": "y"}, True)
     assert store.buckets[BUCKET].facts.acl == "public-read"
+    assert store.buckets[V].facts.versioning == "Suspended"
 
 
 def test_a_removed_bucket_stays_removed(tmp_path: Path) -> None:

@@ -1,0 +1,337 @@
+"""Stories of a backup that is stopped: by a person, by the system, by a file that cannot be read, by the power switch."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import oss2
+import pytest
+from box import PROGRAM, Box, Ended, disk
+
+from backup_action.core import place
+from backup_action.sandbox.serve import Sandbox
+
+GONE = 10.0  # seconds; the promise is five, and GitHub kills what is still there after ten
+BACKUP = ("backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en")
+
+
+def write(tree: Path, name: str, data: bytes) -> None:
+    path = tree / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def wanted(box: Box) -> dict[str, str]:
+    return {place.code(f"t/{path}"): digest for path, digest in disk(box.tree).items()}
+
+
+def uploads(box: Box) -> list[str]:
+    """Keys of multipart uploads that nobody ended."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return [upload.key for upload in oss2.MultipartUploadIterator(box.client())]
+
+
+def until(done: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.005)
+
+
+def stopped(box: Box, process: subprocess.Popen[str], number: signal.Signals) -> Ended:
+    """Sends a signal, and gives how the process ended; it must end soon."""
+    process.send_signal(number)
+    try:
+        process.wait(GONE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError(f"still there {GONE:.0f} s after {number.name}") from None
+    finally:
+        box.post("faults", [])  # or the bucket could not be looked at
+    return box.end(process)
+
+
+def assert_interrupted(box: Box, ended: Ended, number: signal.Signals, snapshots: int = 0) -> None:
+    assert ended.code == 128 + number, ended.text
+    assert ended.told.status == "interrupted" and ended.told.exit_code == ended.code
+    assert ended.told.problem_counts["interrupted"] == 1 and number.name in ended.text
+    assert "Traceback" not in ended.text
+    assert ended.told.snapshot is None and len(box.snapshots()) == snapshots, "never commits"
+
+
+def assert_converges(box: Box, snapshots: int = 1) -> Ended:
+    """The next run ends well, with everything in the bucket, and sends nothing that was there."""
+    box.post("faults", [])
+    box.post("settings", {"latency": 0})
+    ended = box.backup()
+    assert ended.code == 0, ended.text
+    assert box.objects() == wanted(box) and len(box.snapshots()) == snapshots
+    return ended
+
+
+def stall(request: str, seconds: float = 25, **more: Any) -> dict[str, Any]:
+    return {"kind": "stall", "request": request, "seconds": seconds, "count": -1, **more}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_small_files_are_sent(box: Box, number: signal.Signals) -> None:
+    for at in range(1500):
+        write(box.tree, f"{at % 10}/{at}", str(at).encode())
+    box.post("settings", {"latency": 0.05})
+    process = box.start(*BACKUP, "--concurrency", "8")
+    until(lambda: box.sent() >= 20)
+    assert_interrupted(box, stopped(box, process, number), number)
+    assert box.sent() < 1500, "it was stopped on its way"
+    [message] = box.messages()
+    assert message["title"] and "❌" in message["text"], "DingTalk hears of it"
+    assert_converges(box)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_parts_are_sent(box: Box, number: signal.Signals) -> None:
+    write(box.tree, "huge", os.urandom(80 << 20))
+    box.post("settings", {"latency": 0.3})
+    process = box.start(*BACKUP)
+    until(lambda: box.sent("oss.part") >= 2)
+    assert_interrupted(box, stopped(box, process, number), number)
+    assert box.sent("oss.complete") == 0
+    assert uploads(box) == [], "its own upload is aborted"
+    assert_converges(box)
+
+
+def test_stopped_while_a_multipart_upload_begins(box: Box) -> None:
+    """OSS goes on with what it was asked, so an upload may begin after the signal; it must not stay."""
+    write(box.tree, "large", os.urandom(9 << 20))
+    box.post("faults", [stall("initiate", 1)])
+    process = box.start(*BACKUP)
+    until(lambda: box.sent("oss.list") >= 2)
+    time.sleep(0.7)
+    ended = stopped(box, process, signal.SIGTERM)
+    assert_interrupted(box, ended, signal.SIGTERM)
+    until(lambda: box.sent("oss.initiate") == 1)
+    assert uploads(box) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "after"),
+    [
+        (stall("token", service="github"), ""),
+        (stall("*", service="sts"), "github.token"),
+        (stall("list"), "sts.AssumeRoleWithOIDC"),
+        (stall("put"), "oss.list"),
+        (stall("initiate"), "oss.put"),
+        (stall("part"), "oss.initiate"),
+        (stall("complete"), "oss.part"),
+        (stall("put", key="*.jsonl.zst"), "oss.complete"),
+        ({"kind": "status", "service": "sts", "status": 503, "code": "ServiceUnavailable", "count": -1}, "github.token"),
+        ({"kind": "status", "service": "oss", "status": 503, "code": "ServiceUnavailable", "count": -1}, "github.token"),
+        ({"kind": "reset", "request": "put", "count": -1}, "oss.put"),
+    ],
+    ids=lambda value: f"{value['kind']} {value.get('service', 'oss')} {value.get('request', '')}"
+    if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_stopped_while_a_neighbour_does_not_answer(box: Box, fault: dict[str, Any], after: str) -> None:
+    write(box.tree, "small", b"1")
+    write(box.tree, "large", os.urandom(9 << 20))
+    box.post("faults", [fault])
+    process = box.start(*BACKUP)
+    if after:
+        until(lambda: box.sent(after) >= 1)
+    time.sleep(1)  # nothing counts a request that is under way
+    assert_interrupted(box, stopped(box, process, signal.SIGTERM), signal.SIGTERM)
+
+
+def test_stopped_while_the_abort_does_not_answer(box: Box) -> None:
+    write(box.tree, "large", os.urandom(9 << 20))
+    box.post("faults", [stall("part"), stall("abort")])
+    process = box.start(*BACKUP)
+    until(lambda: box.sent("oss.initiate") >= 1)
+    time.sleep(0.3)
+    assert_interrupted(box, stopped(box, process, signal.SIGINT), signal.SIGINT)
+
+
+def test_stopped_twice_is_stopped_once(box: Box) -> None:
+    """GitHub sends SIGINT, and after 7.5 s SIGTERM; an impatient person presses Ctrl-C again at once."""
+    write(box.tree, "small", b"1")
+    box.post("faults", [stall("put"), stall("*", service="dingtalk")])
+    process = box.start(*BACKUP)
+    until(lambda: box.sent("oss.list") >= 2)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.7)  # DingTalk is being told
+    assert_interrupted(box, stopped(box, process, signal.SIGTERM), signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_it_tells_of_a_good_run(box: Box, number: signal.Signals) -> None:
+    """The snapshot stands: what was left to do was to tell of it, and that is told as not done."""
+    write(box.tree, "small", b"1")
+    box.post("faults", [stall("*", service="dingtalk")])
+    outputs = box.folder / "outputs"
+    outputs.touch()
+    process = box.start(*BACKUP, GITHUB_OUTPUT=str(outputs))
+    until(lambda: box.sent("oss.head") >= 1)
+    time.sleep(0.7)
+    ended = stopped(box, process, number)
+    assert ended.code == 0 and ended.told.status == "ok", ended.text
+    assert "Traceback" not in ended.text and ended.told.snapshot is not None
+    assert ended.told.problem_counts == {"notify.failed": 1}
+    assert ended.told.snapshot.id in outputs.read_text(), "the other tellings are not lost"
+    assert len(box.snapshots()) == 1
+
+
+def test_the_outputs_and_the_summary_tell_of_the_stop(box: Box) -> None:
+    write(box.tree, "small", b"1")
+    outputs, summary = box.folder / "outputs", box.folder / "summary"
+    outputs.touch()
+    summary.touch()
+    box.post("faults", [stall("put")])
+    process = box.start(*BACKUP, GITHUB_OUTPUT=str(outputs), GITHUB_STEP_SUMMARY=str(summary))
+    until(lambda: box.sent("oss.list") >= 2)
+    time.sleep(0.5)
+    stopped(box, process, signal.SIGTERM)
+    told = outputs.read_text()
+    assert "interrupted" in told and "\n143\n" in told and "SIGTERM" in summary.read_text()
+
+
+@pytest.mark.parametrize("runs", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_the_newest_snapshot_stays_whole(box: Box, runs: int) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    for at in range(60):
+        write(box.tree, f"{at % 5}/{at}", rng.randbytes(300))
+    write(box.tree, "large", rng.randbytes(9 << 20))
+    assert box.backup().code == 0
+    box.post("settings", {"latency": 0.03})
+    for _ in range(runs):
+        for name in rng.sample(sorted(disk(box.tree)), 20):
+            write(box.tree, name, rng.randbytes(rng.randrange(9 << 20, 10 << 20) if name == "large" else 300))
+        before = len(box.snapshots())
+        process = box.start(*BACKUP, "--concurrency", "4")
+        time.sleep(rng.uniform(0.3, 1.5))
+        process.kill()
+        process.communicate()
+        found = box.snapshots()
+        assert before <= len(found) <= before + 1
+        assert found[-1][-1]["foot"]["files"] == 61, "read whole, by its foot"
+    ended = assert_converges(box, snapshots=len(box.snapshots()) + 1)
+    assert ended.told.snapshot is not None
+    entries = [entry for entry in box.snapshots()[-1][1:-1] if entry["kind"] == "file"]
+    assert {entry["key"]: entry["sha256"] for entry in entries} == wanted(box)
+
+
+# Root may read everything, so its process gives up the two rights that let it; the number is PR_CAPBSET_DROP.
+ORDINARY = """
+import ctypes, os, sys
+if os.geteuid() == 0 and any(ctypes.CDLL(None).prctl(24, right, 0, 0, 0) for right in (1, 2)):
+    sys.exit("cannot give up rights")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Ordinary(Box):
+    """A box whose program runs as a user whom file modes hold back."""
+
+    def start(self, *arguments: str, without: tuple[str, ...] = (), **environ: str) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in (self.environment | environ).items() if k not in without}
+        return subprocess.Popen(
+            [PROGRAM[0], "-I", "-c", ORDINARY, *PROGRAM, *arguments], cwd=self.folder, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def ordinary(_sandbox: Sandbox, tmp_path: Path) -> Iterator[Box]:
+    """A box for an ordinary user."""
+    box = Ordinary(_sandbox, tmp_path)
+    if "cannot give up rights" in box.run("--version").text:
+        pytest.skip("root here cannot give up its rights")
+    yield box
+    for above, folders, _ in os.walk(tmp_path):
+        for name in folders:
+            os.chmod(os.path.join(above, name), 0o755)
+
+
+def test_an_unreadable_file_and_folder_keep_their_entries_and_the_rest_goes_on(ordinary: Box) -> None:
+    box = ordinary
+    for name in ("open", "shut/inner", "shut/deep/inner", "secret", "zz"):
+        write(box.tree, name, name.encode())
+    first = box.backup()
+    assert first.code == 0, first.text
+    write(box.tree, "secret", b"newer")
+    write(box.tree, "open", b"newer too")
+    write(box.tree, "fresh", b"never read")
+    (box.tree / "secret").chmod(0)
+    (box.tree / "fresh").chmod(0)
+    (box.tree / "shut").chmod(0)
+    ended = box.backup()
+    assert (ended.code, ended.told.status) == (3, "incomplete"), ended.text
+    assert ended.told.problem_counts == {"file.unreadable": 3}
+    for name in ("t/secret", "t/fresh", "t/shut"):
+        assert name in ended.text
+    assert ended.told.counts.files_uploaded == 1 and ended.told.counts.files_removed == 0
+    entries = {entry["path"]: entry for entry in box.snapshots()[-1][1:-1]}
+    stale = {path for path, entry in entries.items() if entry.get("stale")}
+    assert {"t/secret", "t/shut/inner", "t/shut/deep/inner"} <= stale
+    assert not stale & {"t/open", "t/zz"} and "t/fresh" not in entries
+    assert box.client().get_object("p/t/secret").read() == b"secret", "the old content stays"
+    assert not box.snapshots()[-1][-1]["foot"]["complete"]
+    again = box.backup()
+    assert again.code == 3 and len(entries) == len(box.snapshots()[-1]) - 2, "stale entries are carried on and on"
+    for path in (box.tree / "shut", box.tree / "secret", box.tree / "fresh"):
+        path.chmod(0o755)
+    healed = assert_converges(box, snapshots=4)
+    assert healed.told.counts.files_uploaded == 2
+    assert not any(entry.get("stale") for entry in box.snapshots()[-1][1:-1])
+
+
+def test_a_path_that_cannot_be_entered_is_refused(ordinary: Box) -> None:
+    write(ordinary.tree, "a", b"1")
+    ordinary.tree.chmod(0)
+    ended = ordinary.backup()
+    assert (ended.code, ended.told.status) == (8, "refused") and ended.told.problem_counts == {"source.unreadable": 1}
+    assert not any(ordinary.sent(f"oss.{kind}") for kind in ("put", "initiate", "part"))
+
+
+def test_an_unreadable_file_whose_object_is_gone_is_told_as_lost(ordinary: Box) -> None:
+    for name in ("a", "b"):
+        write(ordinary.tree, name, name.encode())
+    assert ordinary.backup().code == 0
+    ordinary.client().delete_object("p/t/a")
+    write(ordinary.tree, "a", b"new")
+    (ordinary.tree / "a").chmod(0)
+    ended = ordinary.backup()
+    assert ended.code == 3 and set(ended.told.problem_counts) >= {"file.unreadable"}
+    entries = {entry["path"] for entry in ordinary.snapshots()[-1][1:-1]}
+    assert "t/a" not in entries, "a snapshot names nothing that is not there"
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(box: Box) -> None:
+    write(box.tree, "a", b"1")
+    (box.folder / "file").write_text("a file where a folder is wanted")
+    ended = box.backup(XDG_STATE_HOME=str(box.folder / "file"))
+    assert ended.code == 0 and ended.report is None and "report" in ended.text.lower()
+    assert len(box.snapshots()) == 1
+
+
+def test_the_report_of_a_stop_is_a_whole_one(box: Box) -> None:
+    write(box.tree, "small", b"1")
+    box.post("faults", [stall("put")])
+    process = box.start(*BACKUP)
+    until(lambda: box.sent("oss.list") >= 2)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=GONE)
+    told = json.loads((box.state / "oss-backup/report.json").read_bytes())
+    assert told["exit_code"] == 130 and told["counts"]["files_uploaded"] == 0 and told["requests"] >= 2
+    assert [problem["facts"]["signal"] for problem in told["problems"]] == ["SIGINT"]
