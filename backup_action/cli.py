@@ -7,6 +7,7 @@ is the one that the settings name.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backup_action import __version__, settings
-from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status, Stop
 from backup_action.settings import SORTS, TABLE, Raw, Settings
 
 if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help` must not wait for them
@@ -44,13 +45,27 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
     """Runs one command line; gives the exit code."""
     if not arguments and any(environ.get(name) is not None for name in ("INPUT_COMMAND", "OSS_BACKUP_COMMAND")):
         return _chosen(environ)
+    if not arguments:
+        click.echo(_group(environ).get_help(click.Context(_group(environ), info_name="oss-backup")), err=True)
+        return EXIT_CODES[Status.USAGE]
     try:
-        return int(_group(environ).main(list(arguments) or ["--help"], "oss-backup", standalone_mode=False) or 0)
+        return int(_group(environ).main(list(arguments), "oss-backup", standalone_mode=False) or 0)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        stop = Stop(Kind.COMMAND_LINE, " ".join(arguments)[:200], reason=error.format_message())
-        return conduct("backup", {}, environ, stop)
+        return _wrong(arguments, environ, error)
+
+
+def _wrong(arguments: Sequence[str], environ: Mapping[str, str], error: click.ClickException) -> int:
+    """Tells of a command line that cannot be read. It is never repeated: it may hold a secret."""
+    command = arguments[0] if arguments[0] in COMMANDS else "backup"
+    known: dict[str, Raw] = {}
+    for name, value in itertools.pairwise([*arguments, ""]):
+        if name == "--language" or name.startswith("--language="):
+            known["language"] = name.partition("=")[2] or value
+    extra = "unexpected extra argument" in error.format_message()
+    stop = Stop(Kind.COMMAND_LINE, "oss-backup", reason="a word too many" if extra else error.format_message())
+    return conduct(command, known, environ, stop)
 
 
 def _chosen(environ: Mapping[str, str]) -> int:

@@ -29,6 +29,7 @@ from backup_action.core.wording import Language
 NotifyOn = Literal["always", "problem", "never"]
 # Warnings that somebody should look at; the others say the same on every run of a set-up, and would call every night.
 ALARMING = frozenset({Kind.DRIFT_MISSING.value, Kind.DRIFT_REPLACED.value})
+NAMES = {"notify": "notification.json"}  # the report of a notification never takes the place of what it tells of
 PATIENCE = 30.0  # seconds that DingTalk may take
 HURRY = 2.0  # the same when a signal ended the run: GitHub kills a cancelled job 10 s after the first one
 
@@ -62,7 +63,7 @@ def publish(report: Report, audience: Audience) -> Report:
 
     Raises nothing that is an Exception.
     """
-    path = report_path(audience.environ, report.run.run_id)
+    path = report_path(audience.environ, report)
     plain = msgspec.structs.replace(redacted(report, audience.all_secrets), report_path=str(path))
     written = report = _told(plain, str(path), lambda r: _write(path, encode(r)))
     if report is not plain:  # there is no such file, or only an older one
@@ -117,8 +118,9 @@ def is_called_for(report: Report, notify_on: NotifyOn) -> bool:
     return notify_on == "always"
 
 
-def report_path(environ: Mapping[str, str], run_id: str) -> Path:
-    """Where the report goes: a name of its own in the job's temporary folder; off GitHub one place, the last run's."""
+def report_path(environ: Mapping[str, str], report: Report) -> Path:
+    """Where the report goes: a name of its own in the job's temporary folder; off GitHub one place a command."""
+    run_id = report.run.run_id
     if github.is_runner(environ):
         folder = Path(environ.get("RUNNER_TEMP") or tempfile.gettempdir())
         run = run_id if run_id.isdigit() else "run"
@@ -126,7 +128,7 @@ def report_path(environ: Mapping[str, str], run_id: str) -> Path:
     state = environ.get("STATE_DIRECTORY", "").split(":")[0] or environ.get("XDG_STATE_HOME", "")
     # The XDG rules pass over a path that is not absolute.
     folder = Path(state) if Path(state).is_absolute() else _home(environ) / ".local/state"
-    return folder / "oss-backup" / "report.json"
+    return folder / "oss-backup" / NAMES.get(report.command, "report.json")
 
 
 def _home(environ: Mapping[str, str]) -> Path:

@@ -85,7 +85,7 @@ class Settings:
 
 TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] for f in fields(Settings)}
 SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): type_of[str(f.type)] for f in fields(Settings)}
-NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"backup": ("bucket", "region", "paths"), "notify": ("report",)}
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"backup": ("bucket", "region", "paths"), "notify": ()}
 
 Raw = str | list[str]
 
@@ -144,7 +144,9 @@ def require(settings: Settings, command: str) -> None:
     if command == "backup" and not settings.allow_static_keys:
         needed = ("role-to-assume", "oidc-provider-arn", *needed)
     if command == "notify":
-        needed = (*needed, "dingtalk-webhook")
+        needed = ("dingtalk-webhook",)
+        if not settings.report:  # a step before this one failed: that, and not the setting, is what to tell
+            raise Stop(Kind.REPORT_UNREADABLE, "", cause="none")
     for name in needed:
         if not getattr(settings, name.replace("-", "_")):
             raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))

@@ -22,6 +22,7 @@ import fastcrc
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import snapshot
 from backup_action.core.address import CATALOGUE
+from backup_action.core.entry import Entry
 from backup_action.core.place import KEY_MAX, Root, overlap
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.snapshot import Head, Snapshot, Unreadable
@@ -53,6 +54,15 @@ class Vault:
     def new_id(self, now: float) -> str:
         """An id for a snapshot begun at `now`; its first four hex digits name the source, so its own are found fast."""
         return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(now)) + self._tag + secrets.token_hex(2)
+
+    async def adopt(self, read_as: Entry) -> Written | None:
+        """The object that stands at a file's place, if OSS's CRC-64 and size prove that it is this very content."""
+        answer = await self.bucket.head(self.prefix + read_as.place)
+        told = answer.headers if answer else {}
+        proof = (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma"))
+        if proof != (str(read_as.size), str(read_as.crc64)):
+            return None
+        return Written(told["ETag"].strip('"'), told.get("x-oss-version-id", ""), read_as.crc64)
 
     async def catalogue(self) -> list[Stored]:
         """All snapshots below the prefix, oldest first by OSS's clock; keys are ids."""

@@ -139,6 +139,44 @@ def test_somebody_elses_hand_in_the_bucket_is_healed_and_told(box: Box) -> None:
     assert objects.pop("t/foreign") and objects == keys(box.tree)
 
 
+def test_what_the_bucket_has_without_a_snapshot_is_proven_and_not_sent_again(box: Box) -> None:
+    """Another tool filled it, or a run of ours was killed before its commit."""
+    write(box.tree, {"same": b"1", "other": b"2", "longer": b"3", "large": os.urandom(9 << 20)})
+    for name in ("same", "large"):
+        box.client().put_object(f"p/t/{name}", (box.tree / name).read_bytes())
+    box.client().put_object("p/t/other", b"x")
+    box.client().put_object("p/t/longer", b"xx")
+    puts = box.sent()
+    ended = box.backup()
+    assert ended.code == 0 and not ended.told.problems
+    assert (ended.told.counts.files_uploaded, ended.told.counts.files_unchanged) == (2, 2)
+    assert (box.sent() - puts, box.sent("oss.part")) == (3, 0) and box.objects() == keys(box.tree)
+    assert box.backup().told.counts.files_unchanged == 4
+
+
+def test_what_an_unfinished_run_overwrote_is_not_taken_for_somebody_elses(box: Box) -> None:
+    write(box.tree, {"a": b"1", "b": b"2"})
+    assert box.backup().code == 0
+    write(box.tree, {"a": b"3"})
+    box.client().put_object("p/t/a", b"3")
+    ended = box.backup()
+    assert ended.told.counts.files_uploaded == 0 and not ended.told.problems
+    assert next(e for e in box.snapshots()[-1] if e.get("path") == "t/a")["sha256"] == keys(box.tree)["t/a"]
+
+
+def test_places_that_a_run_was_not_asked_for_are_told_and_not_called_gone(box: Box) -> None:
+    write(box.tree, {"a/x": b"1", "b/y": b"2"})
+    one = ("backup", "--prefix", "p", "--source", "s", "--language", "en", "--path")
+    assert box.run(*one, "tree/a => a", "--path", "tree/b => b").code == 0
+    (box.tree / "b/y").unlink()
+    write(box.tree, {"b/z": b"3"})
+    ended = box.run(*one, "tree/b => b")
+    assert ended.code == 0 and ended.told.problem_counts == {"drift.roots": 1} and ended.told.problems[0].where == "a"
+    assert ended.told.counts.files_removed == ended.told.roots[0].counts.files_removed == 1
+    again = box.run(*one, "tree/a => a", "--path", "tree/b => b")
+    assert again.told.counts.files_uploaded == 0, "what is there is proven, not sent"
+
+
 def test_what_is_gone_from_the_disk_stays_in_the_bucket_and_is_counted(box: Box) -> None:
     write(box.tree, {"a": b"1", "b": b"2"})
     assert box.backup().code == 0

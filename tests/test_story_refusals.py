@@ -4,7 +4,7 @@ written.
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -210,7 +210,8 @@ def prepared(box: Box) -> Box:
 def run(box: Box, case: Case, language: str = "en") -> Ended:
     box.post("settings", case.knobs)
     asked = ("backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", language)
-    return box.run(*asked, *case.flags, without=case.without, **{"GITHUB_STEP_SUMMARY": "summary", **case.environ})
+    environ: dict[str, Any] = {"GITHUB_STEP_SUMMARY": "summary", **case.environ}
+    return box.run(*asked, *case.flags, without=case.without, **environ)
 
 
 def assert_told(box: Box, case: Case, ended: Ended, language: str) -> None:
@@ -237,25 +238,33 @@ def assert_nothing_written(box: Box, case: Case) -> None:
         assert not any(count for kind, count in counts.items() if kind.startswith(("oss.", "sts.", "github.")))
 
 
-@pytest.mark.parametrize("name", CASES)
+CHINESE = ("no bucket", "unknown variable", "a path without files", "a pull request from a fork",
+           "a trust policy for another branch", "no right to write", "a bucket of another region")  # fmt: skip
+# Every setting's grammar has its own test elsewhere; here a few stand for all.
+LONGER = {f"no {name}" for name in ("region", "oidc-provider-arn")} | {
+    f"malformed {name}" for name in MALFORMED if name not in ("bucket", "endpoint", "dingtalk-webhook")
+}
+
+
+def longer(names: Iterable[str]) -> list[Any]:
+    """The cases as parameters, these marked as belonging to the longer form."""
+    chosen = set(names)
+    return [pytest.param(name, marks=pytest.mark.slow) if name in chosen else name for name in CASES]
+
+
+@pytest.mark.parametrize("name", longer(LONGER))
 def test_what_is_wrong_is_said_and_nothing_is_written(prepared: Box, name: str) -> None:
     case = CASES[name]
     ended = run(prepared, case)
     assert_told(prepared, case, ended, "en")
     if "malformed dingtalk" not in name:
         [message] = prepared.messages()
-        assert ended.told.problems[0].kind != "bug" and message["text"], "DingTalk hears of refusals too"
+        assert message["text"], "DingTalk hears of refusals too"
     prepared.post("settings", {"role_policy": None})
     assert_nothing_written(prepared, case)
 
 
-CHINESE = ("no bucket", "unknown variable", "a path without files", "a pull request from a fork",
-           "a trust policy for another branch", "no right to write", "a bucket of another region")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name", [name if name in CHINESE else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-)
+@pytest.mark.parametrize("name", longer(set(CASES) - set(CHINESE)))
 def test_the_same_is_said_in_chinese(prepared: Box, name: str) -> None:
     case = CASES[name]
     assert_told(prepared, case, run(prepared, case, "zh"), "zh")
@@ -329,7 +338,7 @@ def test_the_session_may_do_no_more_than_the_run_needs(prepared: Box) -> None:
     assert bucket().get_object("p/t/a").read() == b"1", "what the run needs"
     assert bucket().put_object("p/t/more", b"2").status == 200
     assert [found.key for found in bucket().list_objects_v2(prefix="p/t/").object_list] == ["p/t/a", "p/t/more"]
-    forbidden = {
+    forbidden: dict[str, Callable[[], object]] = {
         "another prefix": lambda: bucket().put_object("other/y", b"1"),
         "a prefix that begins alike": lambda: bucket().put_object("p2/y", b"1"),
         "the top": lambda: bucket().put_object("y", b"1"),
@@ -350,9 +359,8 @@ def test_the_session_may_do_no_more_than_the_run_needs(prepared: Box) -> None:
         with pytest.raises(oss2.exceptions.ServerError) as refused:
             act()
         assert refused.value.status == 403, what
-    assert set(prepared.objects(BUCKET, "")) - {key for key in prepared.objects(BUCKET, "") if ".oss-backup" in key} == {
-        "p/t/a", "p/t/more", "other/x", "p2/x",
-    }  # fmt: skip
+    left = {key for key in prepared.objects(BUCKET, "") if ".oss-backup" not in key}
+    assert left == {"p/t/a", "p/t/more", "other/x", "p2/x"}, "nothing was changed"
 
 
 def test_with_no_prefix_the_report_says_that_the_session_spans_the_bucket(prepared: Box) -> None:

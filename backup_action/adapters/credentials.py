@@ -73,6 +73,11 @@ class Keyring:
         """ARN of the session in use; "" for stored keys."""
         return self._held.identity if self._held else ""
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody ever got credentials."""
+        return self._held is not None
+
     async def __call__(self, refused: Credentials | None = None) -> Credentials:
         """The credentials to use now; other ones than those that OSS refused. Raises Stop."""
         if not self._is_good(refused):

@@ -51,7 +51,9 @@ def oidc_token(environ: Mapping[str, str], audience: str, **options: Any) -> str
     url, bearer = (environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "") for name in ("URL", "TOKEN"))
     if not url or not bearer:
         fork = forked_from(environ)
-        raise Stop(Kind.OIDC_FORK, fork) if fork else Stop(Kind.OIDC_NO_PERMISSION)
+        if fork:
+            raise Stop(Kind.OIDC_FORK, fork)
+        raise Stop(Kind.OIDC_NO_PERMISSION, cause="" if is_runner(environ) else "shell")
     address = f"{url}&audience={urllib.parse.quote(audience, safe='')}"
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     where = urllib.parse.urlsplit(url).hostname or ""

@@ -14,8 +14,9 @@ import msgspec
 
 from backup_action.adapters import credentials, github
 from backup_action.adapters.files.scan import Scan, scan
-from backup_action.adapters.oss.attempts import Attempts, Place
+from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.adapters.oss.place import Place
 from backup_action.core import place, plan, rights, selection
 from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem
@@ -46,34 +47,33 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
                 scanning = group.create_task(asyncio.to_thread(scan, roots, chosen, vault.room, stopped))
                 asking = group.create_task(state(vault, roots))
             scanned, (parent, listing) = scanning.result(), asking.result()
-            for problem in scanned.problems:
-                draft.tally.tell(problem)
+            tell_of_sources(draft, scanned, parent, roots)
             items = plan.compare(
                 scanned.found, parent.entries() if parent else (), itertools.chain(*listing), scanned.covers
             )
             head = begin(vault, draft, roots, parent)
-            writer, sources = Writer(head), tuple(root.source for root in roots)
+            writer = Writer(head)
             upload = Upload(
-                vault, sources, writer, draft.tally, concurrency=settings.concurrency, dry=settings.dry_run,
+                vault, roots, writer, draft.tally, concurrency=settings.concurrency, dry=settings.dry_run,
                 stopped=stopped,
             )  # fmt: skip
             await upload.run(items)
+            draft.tally.out_of_reach(len(scanned.unread))
             if not settings.dry_run:
                 await commit(vault, writer, head, parent, scanned, draft)
         finally:
             draft.requests = bucket.requests
-            draft.identity = keys.identity
+            tell_of_keys(draft, settings, keys)
 
 
 def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:
-    """The keys that the settings choose; stored ones are noted in the report."""
+    """The keys that the settings choose."""
 
     def hide(secret: str) -> None:
         github.mask(secret, environ)
         draft.secrets.add(secret)
 
     if settings.allow_static_keys:
-        draft.tally.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
         return credentials.Keyring(credentials.stored(environ, hide))
     role = credentials.Role(
         settings.role_to_assume,
@@ -87,10 +87,19 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
     return credentials.Keyring(lambda: credentials.assume(role, environ, hide), settings.role_session_expiration)
 
 
+def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) -> None:
+    """Notes what kind of keys the run had, if it came to have any."""
+    draft.identity = keys.identity
+    if keys.is_used and settings.allow_static_keys:
+        draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
+    elif keys.is_used and not settings.prefix:
+        draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket))
+
+
 def bucket_of(settings: Settings) -> Place:
     """Which bucket, and its endpoint: the setting's or the region's public one."""
     endpoint = settings.endpoint or f"https://oss-{settings.region}.aliyuncs.com"
-    return Place(settings.bucket, settings.region, endpoint)
+    return Place(settings.bucket, settings.region, endpoint, settings.prefix)
 
 
 def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, ...]) -> None:
@@ -100,8 +109,6 @@ def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, 
     draft.dry_run = settings.dry_run
     draft.roots = tuple((root.source, root.destination) for root in roots)
     draft.tally.open_roots(len(roots))
-    if not settings.prefix and not settings.allow_static_keys:
-        draft.tally.tell(Problem(Kind.POLICY_WIDE, settings.bucket))
 
 
 async def state(vault: Vault, roots: tuple[Root, ...]) -> tuple[Snapshot | None, list[Spool[Stored]]]:
@@ -111,6 +118,17 @@ async def state(vault: Vault, roots: tuple[Root, ...]) -> tuple[Snapshot | None,
     if parent is None:
         await vault.ask_to_read()
     return parent, await vault.listing(parent.marks if parent else [])
+
+
+def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
+    """Notes what the scan met, and places of the last snapshot that this run was not asked to back up."""
+    for problem in scanned.problems:
+        draft.tell(problem)
+    if parent is None:
+        return
+    left = [root.destination or "." for root in parent.head.roots if not place.overlap((root,), roots)]
+    if left:
+        draft.tell(Problem(Kind.ROOTS_DROPPED, ", ".join(left), {"snapshot": parent.id}))
 
 
 def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:

@@ -23,6 +23,8 @@ def notify(path: str, draft: Draft, audience: Audience) -> Audience:
     Gives the audience of this command's own ending: the same, but DingTalk has been told already.
     """
     told = read(path)
+    if told.command == "notify":
+        raise Stop(Kind.REPORT_UNREADABLE, path, reason="it is the report of a notification")
     if publish.is_called_for(told, audience.notify_on):
         warning = publish.notify(told, audience)
         if warning is not None:

@@ -52,6 +52,11 @@ def roots(lines: tuple[str, ...]) -> tuple[Root, ...]:
     return found
 
 
+def root_of(path: str, among: tuple[Root, ...]) -> int | None:
+    """Which of the roots a path below the prefix belongs to."""
+    return next((n for n, root in enumerate(among) if _within(path, root.destination)), None)
+
+
 def overlap(some: tuple[Root, ...], others: tuple[Root, ...]) -> tuple[Root, Root] | None:
     """The first two roots of which one goes to the other's place or below it."""
     for one in some:

@@ -7,9 +7,11 @@ One step for each path that any of the three knows, in the order of keys. `decid
 | file | has it | as the parent says | equal | KEEP | |
 | file | has it | as the parent says | differs | READ: sent if the content is new | |
 | file | has it | nothing there | any | SEND | missing |
-| file | has it | another object | any | SEND | replaced |
+| file | has it | another object, of the file's size | any | ADOPT | replaced, if it is not the file |
+| file | has it | another object, of another size | any | SEND | replaced |
 | file | has it, without object | any | any | SEND | |
-| file | no | any | | SEND | |
+| file | no | an object of the file's size | | ADOPT: kept if its CRC-64 is the file's, else sent | |
+| file | no | anything else | | SEND | |
 | folder, link | any | any | | NOTE: an entry without object | |
 | not there | has it | any | | GONE | |
 | out of reach | has it | as the parent says | | STALE: the parent's entry stays | |
@@ -41,6 +43,7 @@ class Step(enum.Enum):
     KEEP = "keep"
     READ = "read"
     SEND = "send"
+    ADOPT = "adopt"
     NOTE = "note"
     GONE = "gone"
     STALE = "stale"
@@ -55,6 +58,7 @@ class Item(msgspec.Struct, frozen=True):
     found: Found | None = None
     known: Entry | None = None
     drift: Kind | None = None
+    there: Stored | None = None  # the object to adopt
 
 
 def decide(found: Found | None, known: Entry | None, there: Stored | None, *, in_reach: bool = True) -> Item:
@@ -65,11 +69,10 @@ def decide(found: Found | None, known: Entry | None, there: Stored | None, *, in
         return Item(Step.GONE, None, known) if in_reach else _out_of_reach(known, there)
     if found.kind is not Sort.FILE:
         return Item(Step.NOTE, found, known)
-    if known is None or known.kind is not Sort.FILE:
-        return Item(Step.SEND, found)
-    drift = _drift(known, there)
-    if drift is not None or there is None:
-        return Item(Step.SEND, found, None, drift)
+    drift = _drift(known, there) if known is not None and known.kind is Sort.FILE else None
+    if known is None or known.kind is not Sort.FILE or drift is not None or there is None:
+        adopted = there is not None and there.size == found.size
+        return Item(Step.ADOPT if adopted else Step.SEND, found, None, drift, there if adopted else None)
     known = _timed(known, there)
     return Item(Step.KEEP if unchanged(found, known) else Step.READ, found, known)
 

@@ -129,6 +129,7 @@ class Kind(enum.StrEnum):
     FILE_SPECIAL = "file.special"
     DRIFT_MISSING = "drift.missing"
     DRIFT_REPLACED = "drift.replaced"
+    ROOTS_DROPPED = "drift.roots"
     KEYS_STORED = "keys.stored"
     POLICY_WIDE = "policy.wide"
     NOTIFY_FAILED = "notify.failed"

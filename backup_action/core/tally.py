@@ -44,9 +44,16 @@ class Tally:
         if problem is not None:
             self.tell(problem)
 
-    def gone(self) -> None:
-        """A file of the parent that is no longer on disk."""
-        self.rest["files_removed"] += 1
+    def gone(self, root: int | None) -> None:
+        """A file of the parent that is no longer on disk; without a root it is one that this run does not back up."""
+        if root is not None:
+            self.roots[root]["files_removed"] += 1
+
+    def out_of_reach(self, places: int) -> None:
+        """So many places could not be looked at: each hides a file at least, known from the parent or not."""
+        missing = max(0, places - self.rest["files_failed"])
+        self.rest["files_failed"] += missing
+        self.rest["files_total"] += missing
 
     def tell(self, problem: Problem) -> None:
         """Counts a problem, and keeps it if there is room."""

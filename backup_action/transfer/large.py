@@ -14,6 +14,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -45,6 +46,15 @@ PARTS_MAX: Final = 10_000  # OSS's limit
 PART_MAX: Final = 64 << 20  # bytes; parts are held in memory, so a file may have at most 625 GiB
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A file that the bucket has: its entry as read, what OSS confirmed (None: all as the parent says), and how."""
+
+    read_as: Entry
+    at: Written | None
+    sent: bool
+
+
 class Large:
     """Sends large files of one run."""
 
@@ -57,38 +67,38 @@ class Large:
 
     async def send(
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
-    ) -> tuple[Entry, Written | None] | Problem:
-        """The file's entry, with what OSS confirmed, or None where the bucket has this content already."""
+    ) -> Carried | Problem:
+        """Brings the file into the bucket, if it is not there already."""
         first: Entry | None = None
         racy = max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
-        if item.step is Step.READ or racy or self._dry:
+        if item.step is not Step.SEND or racy or self._dry:
             content = await asyncio.to_thread(read, found, opener, 0, stopped)
             if isinstance(content, Problem):
                 return content
             first = content.entry
             if item.step is Step.READ and item.known and item.known.sha256 == first.sha256:
-                return first, None
+                return Carried(first, None, sent=False)
+            if item.step is Step.ADOPT and (there := await self._vault.adopt(first)):
+                return Carried(first, there, sent=False)
             if self._dry:
-                return first, Written("", "", first.crc64)
+                return Carried(first, Written("", "", first.crc64), sent=True)
         return await self._tries(found, opener, budget, first)
 
-    async def _tries(
-        self, found: Found, opener: Opener, budget: Budget, first: Entry | None
-    ) -> tuple[Entry, Written] | Problem:
+    async def _tries(self, found: Found, opener: Opener, budget: Budget, first: Entry | None) -> Carried | Problem:
         for _ in range(TRIES):
             try:
                 handle = opener.open(found.root, found.inner)
             except OSError as error:
-                return unread(found, error)
+                return unread(found, opener, error)
             try:
-                return await self._once(handle, found, budget, first)
+                return Carried(*await self._once(handle, found, budget, first), sent=True)
             except Unstable:
                 first = None
             except OSError as error:
-                return unread(found, error)
+                return unread(found, opener, error)
             finally:
                 os.close(handle)
-        return Problem(Kind.FILE_CHANGING, found.path)
+        return Problem(Kind.FILE_CHANGING, opener.name(found.root, found.inner))
 
     async def _once(self, handle: int, found: Found, budget: Budget, first: Entry | None) -> tuple[Entry, Written]:
         before = identity(os.fstat(handle))

@@ -21,6 +21,7 @@ from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import ONE_OBJECT
 from backup_action.core.entry import Entry, Sort, encode_entry
 from backup_action.core.found import Found, entry
+from backup_action.core.place import Root, root_of
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.snapshot import Writer
@@ -55,12 +56,13 @@ class Upload:
     """One run's transfer. `dry`: everything but the writing."""
 
     def __init__(
-        self, vault: Vault, sources: tuple[str, ...], writer: Writer, tally: Tally, *, concurrency: int, dry: bool,
+        self, vault: Vault, roots: tuple[Root, ...], writer: Writer, tally: Tally, *, concurrency: int, dry: bool,
         stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
-        """`sources` are the roots on disk; `stopped` is asked by readers of large files."""
+        """`stopped` is asked by readers of large files."""
         self._vault = vault
-        self._sources = sources
+        self._roots = roots
+        self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
         self._dry = dry
@@ -99,7 +101,7 @@ class Upload:
         weight = 0
         for number, item in enumerate(items):
             slot, found = self._row.place(), item.found
-            if found is None or item.step not in (Step.READ, Step.SEND):
+            if found is None or item.step not in (Step.READ, Step.SEND, Step.ADOPT):
                 self._row.fill(slot, self._settle(item))
             elif found.size > SMALL:
                 await self._big.acquire()
@@ -141,7 +143,7 @@ class Upload:
                 if item.drift:
                     self._tally.tell(Problem(item.drift, known.path))
             case Step.GONE if known and known.kind is Sort.FILE:
-                self._tally.gone()
+                self._tally.gone(root_of(known.path, self._roots))
             case Step.FOREIGN:
                 self._tally.foreign += 1
         return None
@@ -184,9 +186,12 @@ class Upload:
         read_as, key = job.content.entry, self._vault.prefix + job.found.place
         try:
             written = Written("", "", read_as.crc64)
-            if not self._dry:
-                written = await self._vault.bucket.put(key, job.content.data, read_as.crc64)
-            self._sent(job.slot, job.item, read_as, written)
+            if job.item.step is Step.ADOPT and (there := await self._vault.adopt(read_as)):
+                self._adopt(job.slot, job.item, read_as, there)
+            else:
+                if not self._dry:
+                    written = await self._vault.bucket.put(key, job.content.data, read_as.crc64)
+                self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
             self._fail(job.slot, job.item, job.found, _one_object(error, job.found))
         self._budget.give(job.weight)
@@ -198,15 +203,22 @@ class Upload:
             if isinstance(result, Problem):
                 self._fail(slot, item, found, result)
                 return
-            read_as, written = result
-            if written is None:
-                self._keep(slot, item, read_as)
+            if result.sent and result.at:
+                self._sent(slot, item, result.read_as, result.at)
+            elif result.at:
+                self._adopt(slot, item, result.read_as, result.at)
             else:
-                self._sent(slot, item, read_as, written)
+                self._keep(slot, item, result.read_as)
         except Stop as error:
             self._fail(slot, item, found, _one_object(error, found))
         finally:
             self._big.release()
+
+    def _adopt(self, slot: Slot, item: Item, read_as: Entry, at: Written) -> None:
+        """The bucket had it without a snapshot that says so: another tool's, or a run's that never committed."""
+        self._tally.same(_root(item), read_as.size)
+        moment = item.there.last_modified if item.there else 0
+        self._row.fill(slot, msgspec.structs.replace(read_as, etag=at.etag, version=at.version, last_modified=moment))
 
     def _sent(self, slot: Slot, item: Item, read_as: Entry, written: Written) -> None:
         if item.drift:

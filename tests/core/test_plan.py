@@ -31,12 +31,13 @@ FOLDER, LINK = new(FOUND, kind=Sort.FOLDER), new(FOUND, kind=Sort.LINK, target="
         (FOUND, KNOWN, None, True, Step.SEND, Kind.DRIFT_MISSING),
         (TOUCHED, KNOWN, None, True, Step.SEND, Kind.DRIFT_MISSING),
         (FOUND, KNOWN, new(THERE, size=4), True, Step.SEND, Kind.DRIFT_REPLACED),
-        (FOUND, KNOWN, new(THERE, etag="F"), True, Step.SEND, Kind.DRIFT_REPLACED),
-        (FOUND, KNOWN, new(THERE, last_modified=100), True, Step.SEND, Kind.DRIFT_REPLACED),
+        (FOUND, KNOWN, new(THERE, etag="F"), True, Step.ADOPT, Kind.DRIFT_REPLACED),
+        (FOUND, KNOWN, new(THERE, last_modified=100), True, Step.ADOPT, Kind.DRIFT_REPLACED),
         (FOUND, new(KNOWN, last_modified=0), THERE, True, Step.KEEP, None),
-        (FOUND, new(KNOWN, kind=Sort.LINK), THERE, True, Step.SEND, None),
+        (FOUND, new(KNOWN, kind=Sort.LINK), THERE, True, Step.ADOPT, None),
         (FOUND, None, None, True, Step.SEND, None),
-        (FOUND, None, THERE, True, Step.SEND, None),
+        (FOUND, None, THERE, True, Step.ADOPT, None),
+        (FOUND, None, new(THERE, size=4), True, Step.SEND, None),
         (FOLDER, None, None, True, Step.NOTE, None),
         (LINK, KNOWN, THERE, True, Step.NOTE, None),
         (None, KNOWN, THERE, True, Step.GONE, None),
@@ -51,7 +52,8 @@ FOLDER, LINK = new(FOUND, kind=Sort.FOLDER), new(FOUND, kind=Sort.LINK, target="
 def test_every_row_of_the_table(found, known, there, in_reach, step, drift) -> None:  # type: ignore[no-untyped-def]
     item = decide(found, known, there, in_reach=in_reach)
     assert (item.step, item.drift) == (step, drift)
-    if step is Step.SEND:
+    assert (item.there is not None) == (step is Step.ADOPT)
+    if step in (Step.SEND, Step.ADOPT):
         assert item.known is None, "what must be sent has no entry to fall back to in the bucket"
 
 

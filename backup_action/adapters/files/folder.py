@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -30,6 +31,11 @@ def open_folder(root: int, inner: str) -> int:
     return handle
 
 
+def on_disk(source: str, inner: str) -> str:
+    """A path below a root, as the person named the root."""
+    return posixpath.join(source, inner) if inner else source
+
+
 class Opener:
     """Opens files below the roots, remembering the last folder: files of one folder cost one open each.
 
@@ -47,6 +53,10 @@ class Opener:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def name(self, root: int, inner: str) -> str:
+        """A path for people: where it is on disk."""
+        return on_disk(self._sources[root], inner)
 
     def open(self, root: int, inner: str) -> int:
         """A handle of a file; "" is a root that is a file itself. Never blocks on a fifo. Raises OSError."""

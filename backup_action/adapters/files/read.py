@@ -61,16 +61,18 @@ def read(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] =
                 if error.errno not in _AGAIN or attempt == TRIES - 1:
                     raise
     except Unstable as error:
-        return Problem(error.kind, found.path, {"reason": error.reason} if error.reason else {})
+        return Problem(
+            error.kind, opener.name(found.root, found.inner), {"reason": error.reason} if error.reason else {}
+        )
     except OSError as error:
-        return unread(found, error)
+        return unread(found, opener, error)
     raise AssertionError("the last attempt returns or raises")
 
 
-def unread(found: Found, error: OSError) -> Problem:
+def unread(found: Found, opener: Opener, error: OSError) -> Problem:
     """The problem of a file that could not be opened or read."""
     kind = Kind.FILE_VANISHED if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) else Kind.FILE_UNREADABLE
-    return Problem(kind, found.path, {"reason": error.strerror or type(error).__name__})
+    return Problem(kind, opener.name(found.root, found.inner), {"reason": error.strerror or type(error).__name__})
 
 
 def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool]) -> Content:

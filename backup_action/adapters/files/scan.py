@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from backup_action.adapters.files.folder import open_folder, open_root, step
+from backup_action.adapters.files.folder import on_disk, open_folder, open_root, step
 from backup_action.core import place
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
@@ -42,13 +42,19 @@ class Scan:
 
     def covers(self, order: str) -> bool:
         """True when a path that stands there would have been found if it existed."""
-        return not any(order == gap or (gap.endswith("/") and order.startswith(gap)) for gap in self.unread)
+        return not any(_is_in(order, gap) for gap in self.unread)
+
+
+def _is_in(order: str, gap: str) -> bool:
+    """True for the gap itself and, since nobody could see what it is, for everything below it. "" is the top."""
+    return order == gap or order.startswith(gap if gap.endswith("/") or not gap else gap + "/")
 
 
 @dataclass(slots=True)
 class _Level:
     """One folder on the way down: its names still to visit, last first, and its handle while it is held open."""
 
+    source: str
     inner: str
     path: str
     coded: str
@@ -105,7 +111,7 @@ def _walk(index: int, root: Root, top: int, selection: Selection, room: int, res
     """Everything in one folder, depth first, each folder before its content."""
     if root.destination:  # the prefix itself is no entry: it would stand before everything
         yield _found(index, "", root.destination, place.key(root.destination, room), os.fstat(top))
-    levels = [_level("", root.destination, place.code(root.destination), os.dup(top), result)]
+    levels = [_level(root.source, "", root.destination, place.code(root.destination), os.dup(top), result)]
     try:
         while levels:
             level = levels[-1]
@@ -132,11 +138,11 @@ def _enter(levels: list[_Level], top: int, inner: str, path: str, coded: str, na
     try:
         handle = step(_handle(levels[-1], top), name)
     except OSError as error:
-        _unread(result, path, coded + "/", error)
+        _unread(result, on_disk(levels[-1].source, inner), coded + "/", error)
         return
     if len(levels) >= HANDLES:
         _close(levels[-HANDLES])
-    levels.append(_level(inner, path, coded, handle, result))
+    levels.append(_level(levels[-1].source, inner, path, coded, handle, result))
 
 
 def _handle(level: _Level, top: int) -> int:
@@ -152,10 +158,10 @@ def _close(level: _Level) -> None:
         level.handle = -1
 
 
-def _level(inner: str, path: str, coded: str, handle: int, result: Scan) -> _Level:
+def _level(source: str, inner: str, path: str, coded: str, handle: int, result: Scan) -> _Level:
     """Reads a folder's names, last first in the order of keys; a folder sorts as its name and `/`."""
     names: list[tuple[str, str, os.stat_result]] = []
-    level = _Level(inner, path, coded, names, handle)
+    level = _Level(source, inner, path, coded, names, handle)
     try:
         with os.scandir(handle) as items:
             for item in items:
@@ -163,9 +169,9 @@ def _level(inner: str, path: str, coded: str, handle: int, result: Scan) -> _Lev
                 try:
                     names.append((code, item.name, item.stat(follow_symlinks=False)))
                 except OSError as error:
-                    _unread(result, place.join(path, item.name), code, error)
+                    _unread(result, on_disk(source, place.join(inner, item.name)), code, error)
     except OSError as error:
-        _unread(result, path, coded + "/" if coded else "", error)
+        _unread(result, on_disk(source, inner), coded + "/" if coded else "", error)
     names.sort(key=_order, reverse=True)
     return level
 
@@ -180,14 +186,14 @@ def _leaf(
     sort = _SORTS.get(stat.S_IFMT(info.st_mode))
     if sort is None:
         special = _SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
-        result.problems.append(Problem(Kind.FILE_SPECIAL, path, {"sort": special}))
+        result.problems.append(Problem(Kind.FILE_SPECIAL, on_disk(level.source, inner), {"sort": special}))
         return None
     if sort is Sort.FILE:
         return _found(index, inner, path, key, info)
     try:
         target = os.readlink(name, dir_fd=_handle(level, top))
     except OSError as error:
-        _unread(result, path, key, error)
+        _unread(result, on_disk(level.source, inner), key, error)
         return None
     return _found(index, inner, path, key, info, target)
 
@@ -204,4 +210,7 @@ def _found(index: int, inner: str, path: str, key: str, info: os.stat_result, ta
 def _unread(result: Scan, path: str, order: str, error: OSError) -> None:
     result.unread.append(order)
     kind = Kind.FILE_VANISHED if isinstance(error, FileNotFoundError) else Kind.FILE_UNREADABLE
-    result.problems.append(Problem(kind, path, {"reason": error.strerror or type(error).__name__}))
+    facts = {"reason": error.strerror or type(error).__name__}
+    if order.endswith("/") or not order:
+        facts["cause"] = "folder"
+    result.problems.append(Problem(kind, path, facts))

@@ -12,14 +12,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from backup_action.adapters.oss import refusal
+from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.refusal import Refusal, Remedy
 from backup_action.adapters.oss.signature import Credentials
-from backup_action.core import address
 from backup_action.core.problem import Kind, Stop
 
 SKEW: Final = 86_400.0  # seconds; a clock that is further off is not corrected but reported
@@ -41,22 +40,6 @@ class Patience:
     tries: int = 10
     first: float = 0.2
     longest: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which bucket, and how it is reached."""
-
-    bucket: str
-    region: str
-    endpoint: str  # https://host, or http(s)://loopback:port
-
-    @property
-    def address(self) -> str:
-        """The bucket's own address: a host below the endpoint, or on loopback a path."""
-        scheme, _, host = self.endpoint.partition("://")
-        local = address.is_loopback(urlsplit(self.endpoint).hostname or "")
-        return f"{self.endpoint}/{self.bucket}" if local else f"{scheme}://{self.bucket}.{host}"
 
 
 class Attempts:
@@ -119,8 +102,7 @@ class Attempts:
         self._offset = offset
 
     def _stop(self, error: Refusal, right: str, key: str, offset: float = 0) -> Stop:
-        bucket, region, endpoint = self.place.bucket, self.place.region, self.place.endpoint
-        return refusal.stop(error, right=right, bucket=bucket, key=key, endpoint=endpoint, region=region, offset=offset)
+        return refusal.stop(error, self.place, right=right, key=key, offset=offset)
 
 
 def _reason(error: BaseException) -> str:

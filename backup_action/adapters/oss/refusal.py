@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from backup_action.adapters.oss.place import Place
 from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
@@ -102,18 +103,18 @@ def _delay(headers: Mapping[str, str]) -> float:
     return min(float(seconds), 60.0) if seconds.isdigit() else 0.0
 
 
-def stop(refusal: Refusal, *, right: str, bucket: str, key: str, endpoint: str, region: str, offset: float = 0) -> Stop:
+def stop(refusal: Refusal, at: Place, *, right: str, key: str, offset: float = 0) -> Stop:
     """The end of a run that this refusal means. `right` is the RAM action that the request needed."""
     kind = _kind(refusal)
-    resource = f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
+    resource = f"acs:oss:*:*:{at.bucket}/{at.prefix}*" if key else f"acs:oss:*:*:{at.bucket}"
     return Stop(
         kind,
-        key or bucket,
+        key or at.bucket,
         right=(refusal.right or right) if kind is Kind.OSS_RIGHT else "",
         resource=resource if kind is Kind.OSS_RIGHT else "",
-        bucket=bucket,
-        region=region,
-        endpoint=endpoint,
+        bucket=at.bucket,
+        region=at.region,
+        endpoint=at.endpoint,
         expected_endpoint=refusal.endpoint,
         code=refusal.code,
         status=refusal.status,
@@ -138,7 +139,7 @@ def _kind(refusal: Refusal) -> Kind:
     }
     if refusal.code in by_code:
         return by_code[refusal.code]
-    if refusal.endpoint:
+    if refusal.endpoint or (refusal.code == "InvalidArgument" and "region" in refusal.message.lower()):
         return Kind.OSS_ENDPOINT
     if refusal.status == 403:
         return Kind.OSS_KMS if "kms" in refusal.message.lower() else Kind.OSS_RIGHT

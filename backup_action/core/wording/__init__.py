@@ -43,6 +43,7 @@ TEXTS: Final[Mapping[str, Both]] = {
 
 _COMMAND: Final = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _PLACE: Final = re.compile(r"\{([a-z-]+)\}")
+_PLURAL: Final = re.compile(r"\{([a-z-]+):([^{}|]*)\|([^{}|]*)\}")
 _OPTION: Final = re.compile(r"⟨([^⟨⟩]*)⟩")
 
 
@@ -118,7 +119,11 @@ def sentence(problem: Problem, language: Language, quote: Quote = escape.word) -
 
 def word(name: str, language: Language, **values: str) -> str:
     """One of the fixed words of a summary or message; `values` fill its placeholders as they are."""
-    return _filled(WORDS[name].of(language), values, "")
+
+    def number(match: re.Match[str]) -> str:
+        return match[2] if values.get(match[1]) == "1" else match[3]
+
+    return _filled(_PLURAL.sub(number, WORDS[name].of(language)), values, "")
 
 
 def command(name: str, language: Language) -> str:
@@ -133,11 +138,12 @@ def command(name: str, language: Language) -> str:
 
 
 def status(value: str, language: Language) -> str:
-    """How a run ended, in a few words."""
+    """How a run ended, in a few words: a status, or an ending of `notify`."""
     return STATUSES[value].of(language)
 
 
 def verdict(value: str, language: Language, *, command_name: str, dry_run: bool) -> str:
-    """How a run ended, in one sentence."""
-    key = "ok-dry" if dry_run and value == "ok" else value
+    """How a run ended, in one sentence. `value` is as for `status`."""
+    sharper = "dry" if dry_run else "notify" if command_name == "notify" else ""
+    key = f"{value}-{sharper}" if f"{value}-{sharper}" in VERDICTS else value
     return _filled(VERDICTS[key].of(language), {"command": command(command_name, language)}, "")

@@ -40,14 +40,15 @@ _ADDRESSES: Final[Mapping[str, Both]] = {
         zh=Text(
             "无法连接 OSS",
             "多次重试后，OSS 仍未返回成功响应⟨（{where}）⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨：{reason}⟩。",
-            "请检查运行器到 OSS 的网络、DNS 和出口防火墙；`-internal` 的内网域名只能在同地域的阿里云内使用。"
-            "已上传的文件下次会直接沿用，稍后重新运行即可。",
+            "请核对设置 `region` 的拼写（OSS 的域名由它组成），并检查运行器到 OSS 的网络、DNS 和出口防火墙；"
+            "`-internal` 的内网域名只能在同地域的阿里云内使用。已上传的文件下次会直接沿用，稍后重新运行即可。",
         ),
         en=Text(
             "OSS not reached",
             "After several tries OSS⟨ ({where})⟩ gave no successful answer⟨ (HTTP {status})⟩⟨: {code}⟩⟨: {reason}⟩.",
-            "Check the network, DNS and firewall from the runner to OSS; an `-internal` endpoint works only inside "
-            "Alibaba Cloud in the same region. The next run takes over what was sent, so run again later.",
+            "Check the spelling of `region` (the host is made of it), and the network, DNS and firewall from the "
+            "runner to OSS; an `-internal` endpoint works only inside Alibaba Cloud in the same region. The next run "
+            "takes over what was sent, so run again later.",
         ),
     ),
     Kind.OSS_MALFORMED.value: Both(
@@ -121,13 +122,13 @@ _RIGHTS: Final[Mapping[str, Both]] = {
     Kind.OSS_REFUSED.value: Both(
         zh=Text(
             "OSS 拒绝请求",
-            "OSS 拒绝了请求⟨ {where}⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨，{message}⟩。",
+            "OSS 拒绝了⟨针对 {where} 的⟩请求⟨（HTTP {status}）⟩⟨：{code}⟩⟨，{message}⟩。",
             "请根据错误码排查；EC 码可在 `https://api.aliyun.com/troubleshoot` 查询。仍无法解决时，请附上 RequestId "
             "提交阿里云工单。",
         ),
         en=Text(
             "OSS refused",
-            "OSS refused the request⟨ {where}⟩⟨ (HTTP {status})⟩⟨: {code}⟩⟨, {message}⟩.",
+            "OSS refused a request⟨ about {where}⟩⟨ (HTTP {status})⟩⟨: {code}⟩⟨, {message}⟩.",
             "See to the code; `https://api.aliyun.com/troubleshoot` explains EC codes, and Alibaba Cloud's support "
             "helps with the RequestId.",
         ),
@@ -139,14 +140,16 @@ _KEYS: Final[Mapping[str, Both]] = {
         zh=Text(
             "OSS 不接受请求签名",
             "OSS 不接受请求的签名⟨（{code}）⟩⟨：{message}⟩。",
-            "常见原因是代理改动了请求，或 AccessKey 与安全令牌不是同一次取得的。请让运行器直连 OSS；仍然出现时，请附上 "
-            "RequestId 在本项目的 Issues 中反馈。",
+            "使用静态密钥（AccessKey）时，最可能的原因是 `ALIBABA_CLOUD_ACCESS_KEY_SECRET` 不正确，请先核对它。其次是"
+            "代理改动了请求，或 AccessKey 与安全令牌不是同一次取得的：请让运行器直连 OSS；仍然出现时，请附上 RequestId "
+            "在本项目的 Issues 中反馈。",
         ),
         en=Text(
             "Signature not accepted",
             "OSS does not accept the signature of a request⟨ ({code})⟩⟨: {message}⟩.",
-            "Most often a proxy altered the request, or key and token are not of one pair. Let the runner reach OSS "
-            "directly; if it stays, open an issue with the RequestId.",
+            "With static keys the most likely cause is a wrong `ALIBABA_CLOUD_ACCESS_KEY_SECRET`: check that first. "
+            "Otherwise a proxy altered the request, or key and token are not of one pair: let the runner reach OSS "
+            "directly, and if it stays, open an issue with the RequestId.",
         ),
     ),
     Kind.OSS_KEY.value: Both(

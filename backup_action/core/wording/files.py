@@ -65,6 +65,20 @@ _FILES: Final[Mapping[str, Both]] = {
             "name it in `exclude`.",
         ),
     ),
+    "file.unreadable#folder": Both(
+        zh=Text(
+            "文件夹无法打开",
+            "文件夹 {where} 无法打开⟨：{reason}⟩，其中有哪些内容不得而知。",
+            "上一个快照中属于它的内容会照原样沿用，新增和改动的没有备份。请给运行程序的用户读权限和进入（执行）权限，"
+            "或在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "Folder that cannot be opened",
+            "The folder {where} could not be opened⟨: {reason}⟩, so what is in it is not known.",
+            "What the last snapshot has of it is carried over; anything new or changed in it is not backed up. Give "
+            "the user who runs the program the right to read and enter it, or name it in `exclude`.",
+        ),
+    ),
     Kind.FILE_CHANGING.value: Both(
         zh=Text(
             "文件读取期间不断变化",

@@ -29,6 +29,22 @@ TEXTS: Final[Mapping[str, Both]] = {
             PERMISSIONS,
         ),
     ),
+    "oidc.no-permission#shell": Both(
+        zh=Text(
+            "不在 GitHub 上，没有 OIDC 令牌",
+            "OIDC 令牌由 GitHub 发给它的作业，而本次不是在 GitHub 上运行，所以没有令牌。",
+            "在自己的主机上运行时，请设置 `allow-static-keys`，并用环境变量 `ALIBABA_CLOUD_ACCESS_KEY_ID` 和 "
+            "`ALIBABA_CLOUD_ACCESS_KEY_SECRET` 给出密钥；在 GitHub 上运行时，请在工作流或作业中加上 "
+            "`permissions: id-token: write`。",
+        ),
+        en=Text(
+            "No OIDC token outside of GitHub",
+            "GitHub gives OIDC tokens to its own jobs, and this run is outside of GitHub, so there is none.",
+            "On a host of your own, set `allow-static-keys` and give the keys in the environment as "
+            "`ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`; on GitHub, add "
+            "`permissions: id-token: write` to the workflow or the job.",
+        ),
+    ),
     Kind.OIDC_FORK.value: Both(
         zh=Text(
             "来自 Fork 仓库的拉取请求（Pull Request）",

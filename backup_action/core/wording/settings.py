@@ -179,4 +179,18 @@ TEXTS: Final[Mapping[str, Both]] = {
             "and see that the step has that `id` and is in the same job.",
         ),
     ),
+    "report.unreadable#none": Both(
+        zh=Text(
+            "没有报告",
+            "没有可以通知的报告：备份没有启动，它的准备步骤或更早的步骤失败了。",
+            "请查看失败步骤的日志，改正后重新运行。如果备份步骤其实运行过，请检查设置 `report` 中的步骤 `id` 是否写对，"
+            "例如 `${{ steps.backup.outputs.report-path }}`。",
+        ),
+        en=Text(
+            "No report",
+            "There is no report to tell of: the backup did not start, because its set-up or a step before it failed.",
+            "Look at the log of the step that failed, and run again. If the backup step did run, see that `report` "
+            "names its `id`, for example `${{ steps.backup.outputs.report-path }}`.",
+        ),
+    ),
 }

@@ -42,14 +42,16 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "快照损坏",
             "快照 {where} 损坏或被改动⟨：{reason}⟩。",
-            "为避免以损坏的快照为基准，本次运行已停止。请保留该快照以便排查原因；如果存储空间开启了版本控制，可恢复它"
-            "的上一个版本。",
+            "为避免以损坏的快照为基准，本次运行已停止。如果存储空间开启了版本控制，请恢复它的上一个版本。如果没有开启，"
+            "请在 OSS 控制台把 `.oss-backup/snapshots/` 下的这个快照文件改名或移到别处（不要删除，以便排查原因），"
+            "下次运行会从再上一个快照继续。",
         ),
         en=Text(
             "Damaged snapshot",
             "The snapshot {where} is damaged or was altered⟨: {reason}⟩.",
-            "The run went no further, so as not to build on it. Keep it to find out why; in a bucket with "
-            "versioning its previous version can be brought back.",
+            "The run went no further, so as not to build on it. In a bucket with versioning, bring its previous "
+            "version back. Without, rename that snapshot's object under `.oss-backup/snapshots/` or move it away in "
+            "the OSS console (keep it, to find out why); the next run then goes on from the snapshot before.",
         ),
     ),
     Kind.SNAPSHOT_FORMAT.value: Both(

@@ -35,6 +35,21 @@ _WARNINGS: Final[Mapping[str, Both]] = {
             "Find out who wrote it; it is best if only the backup role may write under this prefix.",
         ),
     ),
+    Kind.ROOTS_DROPPED.value: Both(
+        zh=Text(
+            "有位置不再备份",
+            "上一个快照⟨ {snapshot} ⟩中有些位置不在本次的 `paths` 中，新快照不再包含它们：{where}。",
+            "如果是有意去掉的，无需处理；已上传的文件和之前的快照都还在。如果它们由另一个作业备份，请给每个作业设置"
+            "各自的 `source`，否则这些作业会轮流把对方的位置从快照中去掉。",
+        ),
+        en=Text(
+            "Places no longer backed up",
+            "This run's `paths` leaves out places that the last snapshot⟨ ({snapshot})⟩ has, so they are not in the "
+            "new one: {where}.",
+            "If that is meant, there is nothing to do; what was sent and the earlier snapshots are still there. If "
+            "another job backs them up, give each job its own `source`, or each will drop the other's places in turn.",
+        ),
+    ),
     Kind.KEYS_STORED.value: Both(
         zh=Text(
             "使用了静态密钥（AccessKey）",

@@ -1,4 +1,7 @@
-"""The fixed words of summaries, messages and consoles, in both languages. Placeholders are filled as they are."""
+"""The fixed words of summaries, messages and consoles, in both languages. Placeholders are filled as they are.
+
+`{files:file|files}` is the first word where the value `files` is "1", and the second with any other.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,9 @@ STATUSES: Final[Mapping[str, Word]] = {
     "busy": Word("与另一次运行冲突", "another run is in the way"),
     "refused": Word("保护检查未通过", "stopped by a safety check"),
     "interrupted": Word("被中断", "interrupted"),
+    # `notify` ends in ways of its own.
+    "undelivered": Word("消息没有送达", "message not delivered"),
+    "no-report": Word("没有可读的报告", "no report that can be read"),
 }
 
 VERDICTS: Final[Mapping[str, Word]] = {
@@ -37,11 +43,28 @@ VERDICTS: Final[Mapping[str, Word]] = {
         "试运行已完成，没有写入任何内容；以下数字是正式运行时的预计结果。",
         "Dry run complete; nothing was written, and the figures are what a real run would do.",
     ),
+    "ok-notify": Word(
+        "已读取报告，并按设置 `notify-on` 处理了通知。",
+        "The report was read, and the group was told as the setting `notify-on` says.",
+    ),
+    "undelivered": Word(
+        "已读取报告，但消息没有送达钉钉群。",
+        "The report was read, but the message was not delivered to the DingTalk group.",
+    ),
+    "no-report": Word(
+        "没有可读的报告，无法得知备份的结果。",
+        "No report could be read, so how the backup ended is not known.",
+    ),
     "bug": Word("程序内部出错，{command}没有完成。", "{command} not completed: an internal error."),
     "usage": Word("设置有误，{command}未执行，没有写入任何内容。", "{command} did not start, and nothing was written."),
     "incomplete": Word(
         "{command}不完整：以下各项未成功，其余均已完成。",
         "{command} incomplete: the rest is done, without the items named below.",
+    ),
+    "incomplete-dry": Word(
+        "试运行不完整：以下各项无法检查；没有写入任何内容，数字是正式运行时的预计结果。",
+        "Dry run incomplete: the items named below could not be looked at. Nothing was written, and the figures are "
+        "what a real run would do.",
     ),
     "denied": Word("{command}没有完成：访问被拒绝。", "{command} not completed: access was denied."),
     "unreachable": Word(
@@ -67,15 +90,21 @@ WORDS: Final[Mapping[str, Word]] = {
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
+    "title-warnings": Word(
+        "{title}，有 {count} 条警告",
+        "{title}, with {count} {count:warning|warnings}",
+    ),
     "title-dry-run": Word("{title}（试运行）", "{title} (dry run)"),
     "environment": Word("环境变量", "the environment"),
     "yes": Word("是", "yes"),
     "no": Word("否", "no"),
     "none": Word("无", "none"),
+    "numbers": Word("数量", "Numbers"),
     "what": Word("项目", "What"),
     "files": Word("文件数", "Files"),
     "size": Word("大小", "Size"),
     "files-total": Word("全部", "Total"),
+    "files-so-far": Word("已处理", "Seen so far"),
     "files-uploaded": Word("已上传", "Uploaded"),
     "files-to-upload": Word("将上传", "To upload"),
     "files-unchanged": Word("未变化", "Unchanged"),
@@ -86,7 +115,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "by-path": Word("各路径", "By path"),
     "path": Word("路径", "Path"),
     "destination": Word("位置", "Place"),
-    "more-paths": Word("……另有 {count} 个路径", "… and {count} more paths"),
+    "more-paths": Word("……另有 {count} 个路径", "… and {count} more {count:path|paths}"),
     "details": Word("详情", "Details"),
     "duration": Word("用时", "Duration"),
     "snapshot": Word("快照", "Snapshot"),
@@ -131,12 +160,21 @@ WORDS: Final[Mapping[str, Word]] = {
     "warning": Word("警告", "warning"),
     "uploaded-line": Word(
         "已上传 {files} 个文件（{size}），未变化 {unchanged} 个，共 {total} 个（{total-size}）。",
-        "{files} files uploaded ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
+        "{files} {files:file|files} uploaded ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
     ),
     "to-upload-line": Word(
         "将上传 {files} 个文件（{size}），未变化 {unchanged} 个，共 {total} 个（{total-size}）。",
-        "{files} files to upload ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
+        "{files} {files:file|files} to upload ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
     ),
+    "uploaded-so-far-line": Word(
+        "目前已处理的文件中，已上传 {files} 个（{size}），未变化 {unchanged} 个。",
+        "{files} {files:file|files} uploaded ({size}), {unchanged} unchanged, of those seen so far.",
+    ),
+    "to-upload-so-far-line": Word(
+        "目前已处理的文件中，将上传 {files} 个（{size}），未变化 {unchanged} 个。",
+        "{files} {files:file|files} to upload ({size}), {unchanged} unchanged, of those seen so far.",
+    ),
+    "report-file": Word("报告", "Report"),
     "failed-line": Word("失败 {count} 个。", "{count} failed."),
     "removed-line": Word("源端已删除 {count} 个。", "{count} gone from the source."),
     "day": Word("{count} 天", "{count} d"),

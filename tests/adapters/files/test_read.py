@@ -105,7 +105,7 @@ def test_what_is_no_file_any_more_is_reported(tmp_path: Path, opener: Opener, no
     elif now == "folder":
         (tmp_path / "x").mkdir()
     problem = read(seen, opener, LIMIT)
-    assert isinstance(problem, Problem) and problem.kind is Kind.FILE_VANISHED and problem.where == "x"
+    assert isinstance(problem, Problem) and problem.kind is Kind.FILE_VANISHED and problem.where == str(tmp_path / "x")
 
 
 def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path, opener: Opener) -> None:
