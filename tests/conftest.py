@@ -13,7 +13,9 @@ from backup_action.sandbox.serve import Sandbox
 sys.path.insert(0, str(Path(__file__).parent))  # for `box`, which all stories share
 from box import Box
 
-settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Health checks time what machines that are shared cannot promise; filters are looked at when a test is written.
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
+settings.register_profile("quick", deadline=None, suppress_health_check=CHECKS)
 settings.register_profile("slow", settings.get_profile("quick"), max_examples=2000)
 
 

@@ -24,7 +24,7 @@ text = st.binary(max_size=30).map(lambda data: data.decode("utf-8", "surrogatees
 big = st.integers(min_value=0, max_value=2**64 - 1)
 entries = st.builds(
     Entry,
-    path=text.filter(bool), kind=st.sampled_from(Sort), place=st.text(min_size=1, max_size=20).filter(str.isprintable),
+    path=text.filter(bool), kind=st.sampled_from(Sort), place=st.text("ab/!0%~é中\U0001f4c8", min_size=1, max_size=20),
     size=st.integers(min_value=0, max_value=2**53), mode=st.integers(0, 0o7777), mtime_ns=big, ctime_ns=big, dev=big,
     inode=big, target=text, sha256=st.text("0123456789abcdef", max_size=64), crc64=big, racy=st.booleans(),
     stale=st.booleans(), version=st.text(max_size=9), etag=st.text(max_size=9), last_modified=st.integers(0, 2**40),
