@@ -98,7 +98,7 @@ def _version() -> click.Option:
 
 def _command(name: str, text: str, without: tuple[str, ...], environ: Mapping[str, str]) -> click.Command:
     def run(**flags: Any) -> int:
-        given = {settings_name(flag): _raw(value) for flag, value in flags.items() if value not in (None, (), False)}
+        given = {settings_name(flag): _raw(value) for flag, value in flags.items() if value not in (None, ())}
         return conduct(name, given, environ)
 
     options: list[click.Parameter] = [
@@ -116,14 +116,14 @@ def _option(name: str) -> click.Option:
     names = [settings.flag(name), name.replace("-", "_")]
     sort, help = SORTS[name], TABLE[name].help
     if sort == "switch":
-        return click.Option(names, is_flag=True, help=help)
+        return click.Option([f"{names[0]}/--no-{name}", names[1]], default=None, help=help)
     return click.Option(names, help=help, multiple=sort == "list", metavar="NUMBER" if sort == "number" else "TEXT")
 
 
 def _raw(value: object) -> Raw:
     if isinstance(value, tuple):
         return [str(item) for item in value]
-    return "true" if value is True else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def conduct(command: str, flags: Mapping[str, Raw], environ: Mapping[str, str], stop: Stop | None = None) -> int:

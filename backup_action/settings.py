@@ -150,9 +150,10 @@ def require(settings: Settings, command: str) -> None:
     for name in needed:
         if not getattr(settings, name.replace("-", "_")):
             raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))
-    if address.account(settings.role_to_assume) != address.account(settings.oidc_provider_arn):
+    role, provider = settings.role_to_assume, settings.oidc_provider_arn
+    if "role-to-assume" in needed and address.account(role) != address.account(provider):
         rule = "of the same account as `role-to-assume`"
-        raise Stop(Kind.SETTING_CONTRADICTION, "oidc-provider-arn", given=settings.oidc_provider_arn, rule=rule)
+        raise Stop(Kind.SETTING_CONTRADICTION, "oidc-provider-arn", given=provider, rule=rule)
 
 
 def _given(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> dict[str, Given]:
@@ -208,7 +209,8 @@ def _plain(name: str, value: object, path: str) -> Raw:
 def _text(name: str, given: Given) -> str:
     if isinstance(given.value, str):
         return given.value.strip()
-    raise Stop(Kind.SETTING_MALFORMED, name, given=given.value, rule="one value, not a list", place=given.origin)
+    shown = "" if TABLE[name].secret else given.value
+    raise Stop(Kind.SETTING_MALFORMED, name, given=shown, rule="one value, not a list", place=given.origin)
 
 
 def _value(name: str, given: Given) -> object:

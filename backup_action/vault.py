@@ -7,6 +7,9 @@
 
 Law 1: what a snapshot names is in the bucket, whole. Law 2: so content is written before the snapshot that names it.
 Law 6: objects that no snapshot of ours named are counted and never touched.
+
+On a bucket without versions a changed file still takes the place of what older snapshots name: there, law 1 holds for
+the newest snapshot only, and the README says so.
 """
 
 from __future__ import annotations
@@ -44,6 +47,8 @@ class Vault:
         self.prefix = prefix
         self._source = source
         self._layout = layout
+        self._known: set[str] = set()  # ids that were there when the run began
+        self._namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
         self._tag = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()[:4]
 
     @property
@@ -72,11 +77,13 @@ class Vault:
 
     async def parent(self, catalogue: list[Stored]) -> Snapshot | None:
         """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged."""
+        self._known = {stored.key for stored in catalogue}
         for stored in reversed(catalogue):
-            if self._is_ours(stored.key):
+            if self._has_our_tag(stored.key):
                 found = await self.snapshot(stored.key)
-                if (found.head.source, found.head.layout) == (self._source, self._layout):
+                if self._is_ours(found.head):
                     return found
+                self._namesakes.setdefault(found.head.source, found.head)
         return None
 
     async def ask_to_read(self) -> None:
@@ -98,16 +105,13 @@ class Vault:
 
     async def refuse_overlap(self, catalogue: list[Stored], roots: tuple[Root, ...]) -> None:
         """Raises Stop where another source backs up to a place below this prefix that overlaps one of ours."""
-        newest = {stored.key[-8:-4]: stored.key for stored in catalogue if not self._is_ours(stored.key)}
-        for id in newest.values():
-            head = await self._head(id)
-            if head is None or head.source == self._source:
-                continue
-            both = overlap(roots, tuple(head.roots))
-            if both:
-                raise Stop(
-                    Kind.SOURCES_OVERLAP, both[0].source, other=head.source, destination=both[1].destination or "."
-                )
+        newest = {stored.key[-8:-4]: stored.key for stored in catalogue if not self._has_our_tag(stored.key)}
+        heads = [await self._head(id) for id in newest.values()]
+        for head in [*heads, *self._namesakes.values()]:
+            both = overlap(roots, tuple(head.roots)) if head and head.source != self._source else None
+            if head and both:
+                at = both[1].destination or "."
+                raise Stop(Kind.SOURCES_OVERLAP, both[0].source, other=head.source, destination=at)
 
     async def _head(self, id: str) -> Head | None:
         answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
@@ -137,17 +141,19 @@ class Vault:
                 if not key.startswith(CATALOGUE + "/"):
                     found.append(Stored(key, stored.size, stored.etag, stored.last_modified))
             if after.startswith(CATALOGUE + "/"):
-                after = _PAST_CATALOGUE
+                after = max(after, _PAST_CATALOGUE)
         return found
 
-    async def commit(self, id: str, data: bytes, parent: Snapshot | None) -> Written:
+    async def commit(self, id: str, data: bytes) -> Written:
         """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop.
 
-        The parent must still be the newest, or two runs would go on from one snapshot.
+        No snapshot of this source may have come since the parent was read, or two would go on from one.
         """
-        newest = [stored.key for stored in await self.catalogue() if self._is_ours(stored.key)]
-        if (parent is not None and (not newest or newest[-1] != parent.id)) or (parent is None and newest):
-            raise Stop(Kind.PARENT_MOVED, newest[-1] if newest else parent.id if parent else "")
+        for stored in await self.catalogue():
+            if stored.key not in self._known and self._has_our_tag(stored.key):
+                head = await self._head(stored.key)
+                if head and self._is_ours(head):
+                    raise Stop(Kind.PARENT_MOVED, stored.key)
         key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
         headers = {"content-type": "application/zstd", "x-oss-storage-class": "Standard"}
         written = await self.bucket.put(key, data, crc64, headers)
@@ -160,8 +166,12 @@ class Vault:
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=told.get("x-oss-hash-crc64ecma"))
         return written
 
-    def _is_ours(self, id: str) -> bool:
+    def _has_our_tag(self, id: str) -> bool:
+        """Sixteen bits: enough to open few snapshots, too few to tell sources apart. The head does that."""
         return id[-8:-4] == self._tag
+
+    def _is_ours(self, head: Head) -> bool:
+        return (head.source, head.layout) == (self._source, self._layout)
 
     def _snapshot_key(self, id: str) -> str:
         return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"

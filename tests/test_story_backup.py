@@ -3,6 +3,7 @@
 import os
 import random
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,48 @@ def test_a_repository_with_its_objects(box: Box) -> None:
     assert box.backup().code == 0
     assert box.objects() == keys(box.tree)
     assert box.backup().told.counts.files_uploaded == 0
+
+
+def test_sources_whose_ids_begin_alike_are_still_two(box: Box) -> None:
+    """The ids of `s51` and `s362` share their first four hex digits."""
+    write(box.tree, {"a": b"1"})
+    one = ("backup", "--prefix", "p", "--language", "en", "--path")
+    assert box.run(*one, "tree => x", "--source", "s51").code == 0
+    assert box.run(*one, "tree => y", "--source", "s362").code == 0
+    assert box.run(*one, "tree => x", "--source", "s51").told.counts.files_unchanged == 1
+    assert box.run(*one, "tree => x", "--source", "s362").told.problem_counts == {"sources.overlap": 1}
+
+
+def test_files_as_roots_whose_names_begin_alike(box: Box) -> None:
+    write(box.folder, {"data.csv": b"1", "data.csv.md5": b"2", "data": b"3"})
+    paths = [word for name in ("data.csv", "data.csv.md5", "data") for word in ("--path", name)]
+    for uploaded in (3, 0):
+        ended = box.run("backup", *paths, "--prefix", "p", "--source", "s", "--language", "en")
+        assert ended.code == 0 and ended.told.counts.files_uploaded == uploaded, ended.text
+
+
+def test_a_catalogue_with_strange_objects_is_passed_over(box: Box) -> None:
+    write(box.tree, {"a": b"1"})
+    for name in ("中", "~~", "~", "\U0010ffff"):
+        for at in range(3):
+            box.client().put_object(f"p/.oss-backup/{name}{at}", b"x")
+    box.post("settings", {"page_size": 2})
+    assert box.backup().code == 0 and box.backup().told.counts.files_unchanged == 1
+    assert box.sent("oss.list") < 60
+
+
+def test_content_is_held_only_while_it_is_sent(box: Box) -> None:
+    """100 files of 4 MiB go through a program that holds 64 MiB of them at a time."""
+    block = os.urandom(4 << 20)
+    for at in range(100):
+        write(box.tree, {f"{at}": block[:-1] + bytes([at])})
+    code = (
+        "import resource, sys; from backup_action.__main__ import run; code = run();"
+        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, "backup", "--path", "tree => t", "--prefix", "p"], cwd=box.folder,
+        env=box.environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[1]) < 240, "MiB at the peak, libraries included"

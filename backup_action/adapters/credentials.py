@@ -156,6 +156,9 @@ def _credentials(role: Role, hide: Hide, told: Any) -> Credentials:
     try:
         keys, arn = told.credentials, told.assumed_role_user.arn
         expires = calendar.timegm(time.strptime(keys.expiration, "%Y-%m-%dT%H:%M:%SZ"))
+        told_texts = (keys.access_key_id, keys.access_key_secret, keys.security_token, arn)
+        if not all(isinstance(text, str) and text for text in told_texts):
+            raise ValueError("a part is missing")
         credentials = Credentials(keys.access_key_id, keys.access_key_secret, keys.security_token, expires, arn)
     except (AttributeError, ValueError, TypeError):
         raise Stop(Kind.STS_UNREACHABLE, role.endpoint, reason="an answer without credentials") from None

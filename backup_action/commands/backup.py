@@ -114,7 +114,8 @@ def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, 
 async def state(vault: Vault, roots: tuple[Root, ...]) -> tuple[Snapshot | None, list[Spool[Stored]]]:
     """What is there: the parent and the listing. Raises Stop where another source's places overlap ours."""
     catalogue = await vault.catalogue()
-    parent, _ = await asyncio.gather(vault.parent(catalogue), vault.refuse_overlap(catalogue, roots))
+    parent = await vault.parent(catalogue)
+    await vault.refuse_overlap(catalogue, roots)
     if parent is None:
         await vault.ask_to_read()
     return parent, await vault.listing(parent.marks if parent else [])
@@ -155,7 +156,7 @@ async def commit(
     tally: Tally = draft.tally
     complete = scanned.complete and not tally.total().files_failed
     data, foot = writer.finish(dict(tally.problem_counts), complete=complete)
-    written = await vault.commit(head.id, data, parent)
+    written = await vault.commit(head.id, data)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.verified = True

@@ -129,7 +129,7 @@ _read_line = msgspec.json.Decoder(_Line).decode
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """One entry's line, with its newline. Kept until its turn comes, this is all that a written entry costs."""
+    """One entry's line, with its newline."""
     return _encode(_line(entry)) + b"\n"
 
 

@@ -103,7 +103,7 @@ def _timed(known: Entry, there: Stored) -> Entry:
 def compare(
     found: Iterable[Found], known: Iterable[Entry], there: Iterable[Stored], in_reach: Callable[[str], bool]
 ) -> Iterator[Item]:
-    """Merges the three, each in the order of keys, in one pass and constant memory."""
+    """Merges the three, each in the order of keys, in one pass and constant memory. `in_reach` is asked by path."""
     disk, parent, bucket = iter(found), iter(known), iter(there)
     on_disk, in_parent, in_bucket = next(disk, None), next(parent, None), next(bucket, None)
     while on_disk is not None or in_parent is not None or in_bucket is not None:
@@ -113,7 +113,8 @@ def compare(
         at = min(first, second, third)
         one = on_disk if first == at else None
         two = in_parent if second == at else None
-        yield decide(one, two, in_bucket if third == at else None, in_reach=one is not None or in_reach(at))
+        reached = one is not None or two is None or in_reach(two.path)
+        yield decide(one, two, in_bucket if third == at else None, in_reach=reached)
         if first == at:
             on_disk = next(disk, None)
         if second == at:

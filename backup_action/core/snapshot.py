@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
-from backup_action.core.entry import Entry, Sort, decode_entry, order
+from backup_action.core.entry import Entry, Sort, decode_entry, encode_entry, order
 from backup_action.core.place import Root
 
 FORMAT: Final = "oss-backup/1"
@@ -98,19 +98,23 @@ class Writer:
         self._pieces: list[bytes] = []
         self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
         self._entries = self._files = self._bytes = 0
+        self._last = ""
         self._write(_encode({"head": head}) + b"\n")
 
     def _write(self, line: bytes) -> None:
         self._sha.update(line)
         self._pieces.append(self._frame.compress(line))
 
-    def add(self, line: bytes, kind: Sort, size: int) -> None:
-        """Adds one `encode_entry`; the caller keeps the order."""
+    def add(self, entry: Entry) -> None:
+        """Adds the next entry. Raises ValueError where it is not behind the last: such a snapshot could not be read."""
+        if order(entry) <= self._last:
+            raise ValueError("entries out of order")
+        self._last = order(entry)
         self._entries += 1
-        if kind is Sort.FILE:
+        if entry.kind is Sort.FILE:
             self._files += 1
-            self._bytes += size
-        self._write(line)
+            self._bytes += entry.size
+        self._write(encode_entry(entry))
 
     def finish(self, problems: dict[str, int], *, complete: bool) -> tuple[bytes, Foot]:
         """Ends with the foot. To be called once."""

@@ -33,7 +33,12 @@ class Budget:
             return size
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((size, turn))
-        await turn
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it had its turn, and will not use it
+                self.give(size)
+            raise
         return size
 
     def give(self, size: int) -> None:
@@ -101,6 +106,7 @@ class Crew(Generic[T]):
         while True:
             item = await self._queue.get()
             await self._do(item)
+            del item  # an idle worker must not keep the content of its last file
             self._queue.task_done()
 
 

@@ -69,9 +69,10 @@ class Large:
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
     ) -> Carried | Problem:
         """Brings the file into the bucket, if it is not there already."""
+        if found.size > PART_MAX * PARTS_MAX:
+            return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "625 GiB"})
         first: Entry | None = None
-        racy = max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
-        if item.step is not Step.SEND or racy or self._dry:
+        if item.step is not Step.SEND or self._dry:
             content = await asyncio.to_thread(read, found, opener, 0, stopped)
             if isinstance(content, Problem):
                 return content
@@ -82,10 +83,17 @@ class Large:
                 return Carried(first, there, sent=False)
             if self._dry:
                 return Carried(first, Written("", "", first.crc64), sent=True)
-        return await self._tries(found, opener, budget, first)
+        return await self._tries(found, opener, budget, first, stopped)
 
-    async def _tries(self, found: Found, opener: Opener, budget: Budget, first: Entry | None) -> Carried | Problem:
-        for _ in range(TRIES):
+    async def _tries(
+        self, found: Found, opener: Opener, budget: Budget, first: Entry | None, stopped: Callable[[], bool]
+    ) -> Carried | Problem:
+        for attempt in range(TRIES):
+            if first is None and (attempt or _is_racy(found)):
+                content = await asyncio.to_thread(read, found, opener, 0, stopped)
+                if isinstance(content, Problem):
+                    return content
+                first = content.entry
             try:
                 handle = opener.open(found.root, found.inner)
             except OSError as error:
@@ -103,8 +111,6 @@ class Large:
     async def _once(self, handle: int, found: Found, budget: Budget, first: Entry | None) -> tuple[Entry, Written]:
         before = identity(os.fstat(handle))
         reading = Reading(handle, msgspec.structs.replace(found, **before), self._part)
-        if reading.part > PART_MAX:
-            raise OSError(0, "it is larger than 625 GiB")
         key = self._vault.prefix + found.place
         upload = await self.control.begin(key, {})
         try:
@@ -123,7 +129,11 @@ class Large:
         async with together() as group:
             for number in range(1, reading.count + 1):
                 held = await budget.take(reading.part)
-                data = await asyncio.to_thread(reading.next)
+                try:
+                    data = await asyncio.to_thread(reading.next)
+                except BaseException:
+                    budget.give(held)
+                    raise
                 tasks.append(group.create_task(self._send_part(key, upload, number, data, budget, held)))
         return [task.result() for task in tasks]
 
@@ -132,6 +142,10 @@ class Large:
             return await self._vault.bucket.part(key, upload, number, data)
         finally:
             budget.give(held)
+
+
+def _is_racy(found: Found) -> bool:
+    return max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
 
 
 class Reading:
@@ -147,7 +161,7 @@ class Reading:
         self.count = max(1, -(-found.size // self.part))
         self._at = 0
         self._sha, self._crc, self._digests = hashlib.sha256(), 0, bytearray()
-        self._racy = max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
+        self._racy = _is_racy(found)
 
     def next(self) -> bytes:
         """The next part. Raises Unstable when the file has become shorter."""

@@ -19,7 +19,7 @@ from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import Content, read
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import ONE_OBJECT
-from backup_action.core.entry import Entry, Sort, encode_entry
+from backup_action.core.entry import Entry, Sort
 from backup_action.core.found import Found, entry
 from backup_action.core.place import Root, root_of
 from backup_action.core.plan import Item, Step
@@ -34,6 +34,7 @@ SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
 HELD: Final = 64 << 20  # bytes of content in memory at a time
 BATCH: Final = 64  # files read in one go off the event loop
 BATCH_BYTES: Final = 4 << 20
+GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
 READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
 BREATH: Final = 256  # items between two looks at the network
@@ -43,13 +44,12 @@ Slot = list[Entry | None]
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One file on its way; `weight` is its share of the budget."""
+    """One file on its way; of the budget it holds the size that was found."""
 
     slot: Slot
     item: Item
     found: Found
     content: Content
-    weight: int
 
 
 class Upload:
@@ -110,14 +110,15 @@ class Upload:
                 batch.append((slot, item, found))
                 weight += found.size
             if len(batch) == BATCH or weight >= BATCH_BYTES or (batch and number % BREATH == 0):
-                held = await self._budget.take(weight)
-                launch(group.create_task(self._read(batch, weight - held)))
+                await self._budget.take(weight)
+                launch(group.create_task(self._read(batch)))
                 batch, weight = [], 0
             if number % BREATH == 0:
                 await asyncio.sleep(0)
                 await self._row.room()
         if batch:
-            launch(group.create_task(self._read(batch, weight - await self._budget.take(weight))))
+            await self._budget.take(weight)
+            launch(group.create_task(self._read(batch)))
         while tasks:
             await asyncio.wait(tasks)
         await self._crew.done()
@@ -148,31 +149,32 @@ class Upload:
                 self._tally.foreign += 1
         return None
 
-    async def _read(self, batch: list[tuple[Slot, Item, Found]], over: int) -> None:
-        """Reads a batch and hands on what must be sent. `over` is what the budget did not have to give."""
+    async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
+        """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
         loop = asyncio.get_running_loop()
         results = await loop.run_in_executor(self._pool, self._contents, [found for _, _, found in batch])
-        for (slot, item, found), result in zip(batch, results, strict=True):
-            weight = max(0, found.size - over)
-            over = max(0, over - found.size)
+        results.reverse()
+        grown = []
+        for slot, item, found in batch:
+            result = results.pop()  # from here on only its job holds the content
             if isinstance(result, Problem):
                 self._fail(slot, item, found, result)
             elif _is_known(item, result.entry):
                 self._keep(slot, item, result.entry)
-            elif not result.whole:  # it grew since the scan; its parts take from the budget themselves
-                self._budget.give(weight)
-                weight = 0
-                await self._big.acquire()
-                await self._send_large(slot, item, found)
-            else:
-                await self._crew.hand(_Job(slot, item, found, result, weight))
+            elif result.whole:
+                await self._crew.hand(_Job(slot, item, found, result))
                 continue
-            self._budget.give(weight)
+            else:
+                grown.append((slot, item, found))
+            self._budget.give(found.size)
+        for slot, item, found in grown:  # with nothing of the budget in hand: its parts take from it themselves
+            await self._big.acquire()
+            await self._send_large(slot, item, found)
 
     def _contents(self, batch: list[Found]) -> list[Content | Problem]:
-        """In a reader's thread."""
+        """In a reader's thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
         opener = self._opener()
-        return [read(found, opener, SMALL, self._stopped) for found in batch]
+        return [read(found, opener, max(found.size, GROWTH), self._stopped) for found in batch]
 
     def _opener(self) -> Opener:
         if not hasattr(self._local, "opener"):
@@ -194,7 +196,7 @@ class Upload:
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
             self._fail(job.slot, job.item, job.found, _one_object(error, job.found))
-        self._budget.give(job.weight)
+        self._budget.give(job.found.size)
 
     async def _send_large(self, slot: Slot, item: Item, found: Found) -> None:
         try:
@@ -240,7 +242,7 @@ class Upload:
 
     def _write(self, result: Entry | None) -> None:
         if result is not None:
-            self._writer.add(encode_entry(result), result.kind, result.size)
+            self._writer.add(result)
 
 
 def _root(item: Item) -> int:

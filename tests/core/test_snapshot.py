@@ -36,7 +36,7 @@ entries = st.builds(
 def write(some: list[Entry], head: Head = HEAD, problems: dict[str, int] | None = None) -> bytes:
     writer = Writer(head)
     for entry in some:
-        writer.add(encode_entry(entry), entry.kind, entry.size)
+        writer.add(entry)
     return writer.finish(problems or {}, complete=True)[0]
 
 
@@ -82,6 +82,12 @@ def test_numbers_that_other_readers_would_round_are_text() -> None:
     told = json.loads(encode_entry(SAMPLE[1]))
     assert told["crc64"] == str(2**64 - 1) and told["mtime_ns"] == str(2**63)
     assert told["raw"] == "ZGF0YS//LmNzdg==" and told["path"] == "data/\\xff.csv"
+
+
+def test_an_order_that_could_not_be_read_is_never_written() -> None:
+    for wrong in ([SAMPLE[1], SAMPLE[0]], [SAMPLE[0], SAMPLE[0]]):
+        with pytest.raises(ValueError, match="order"):
+            write(wrong)
 
 
 def test_every_truncation_is_refused() -> None:

@@ -45,6 +45,20 @@ def test_a_cancelled_waiter_does_not_keep_its_share() -> None:
     asyncio.run(run())
 
 
+def test_a_waiter_cancelled_in_its_very_turn_gives_it_back() -> None:
+    async def run() -> None:
+        budget = Budget(10)
+        await budget.take(10)
+        waiter = asyncio.create_task(budget.take(5))
+        await asyncio.sleep(0)
+        budget.give(10)
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+        assert await asyncio.wait_for(budget.take(10), 1) == 10
+
+    asyncio.run(run())
+
+
 @given(st.permutations(range(12)))
 def test_results_are_handed_on_in_the_order_of_their_places(arrival: list[int]) -> None:
     handed: list[int] = []

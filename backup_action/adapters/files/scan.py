@@ -5,11 +5,13 @@ What cannot be read is reported and the rest goes on; `unread` then names the pl
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from backup_action.adapters.files.folder import on_disk, open_folder, open_root, step
 from backup_action.core import place
@@ -27,10 +29,10 @@ _SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device
 
 @dataclass(slots=True)
 class Scan:
-    """What was found. `unread` are places (keys of folders with their `/`, or of files) that could not be looked at."""
+    """What was found. `unread` are the paths (as in `Found.path`) that could not be looked at, "" being the top."""
 
     found: Spool[Found] = field(default_factory=lambda: Spool(Found))
-    unread: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     files: list[int] = field(default_factory=list)  # per root
     bytes: list[int] = field(default_factory=list)  # per root
@@ -40,25 +42,29 @@ class Scan:
         """True when nothing was out of reach."""
         return not self.unread
 
-    def covers(self, order: str) -> bool:
-        """True when a path that stands there would have been found if it existed."""
-        return not any(_is_in(order, gap) for gap in self.unread)
-
-
-def _is_in(order: str, gap: str) -> bool:
-    """True for the gap itself and, since nobody could see what it is, for everything below it. "" is the top."""
-    return order == gap or order.startswith(gap if gap.endswith("/") or not gap else gap + "/")
+    def covers(self, path: str) -> bool:
+        """True when the path would have been found if it existed: neither it nor a folder above it is unread."""
+        if not self.unread:
+            return True
+        while path not in self.unread:
+            if not path:
+                return True
+            path = path.rpartition("/")[0]
+        return False
 
 
 @dataclass(slots=True)
 class _Level:
-    """One folder on the way down: its names still to visit, last first, and its handle while it is held open."""
+    """One folder on the way down: its names still to visit, last first, and its handle while it is held open.
+
+    A name comes with its place in the order: its code, with a `/` where it is a folder.
+    """
 
     source: str
     inner: str
     path: str
     coded: str
-    names: list[tuple[str, str, os.stat_result]]
+    names: list[tuple[str, str]]
     handle: int
 
 
@@ -69,8 +75,8 @@ def scan(roots: tuple[Root, ...], selection: Selection, room: int, stopped: Call
     """
     result = Scan(files=[0] * len(roots), bytes=[0] * len(roots))
     cut: list[Found] = []
-    streams = sorted(range(len(roots)), key=lambda i: place.code(roots[i].destination) + "/")
-    for index in streams:
+    for index in sorted(range(len(roots)), key=lambda number: _order(roots[number])):
+        before = len(result.unread)
         for found in _root(index, roots[index], selection, room, result):
             if stopped():
                 raise Stop(Kind.INTERRUPTED)
@@ -78,12 +84,17 @@ def scan(roots: tuple[Root, ...], selection: Selection, room: int, stopped: Call
                 result.files[index] += 1
                 result.bytes[index] += found.size
             (cut.append if place.is_cut(found.place) else result.found.append)(found)
-        if not result.files[index] and result.complete:
+        if not result.files[index] and len(result.unread) == before:
             raise Stop(Kind.SOURCE_EMPTY, roots[index].source)
     if cut:
         cut.sort(key=lambda found: found.order)
         result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order))
     return result
+
+
+def _order(root: Root) -> str:
+    coded = place.code(root.destination)
+    return coded + "/" if Path(root.source).is_dir() else coded
 
 
 def _root(index: int, root: Root, selection: Selection, room: int, result: Scan) -> Iterator[Found]:
@@ -118,17 +129,21 @@ def _walk(index: int, root: Root, top: int, selection: Selection, room: int, res
             if not level.names:
                 _close(levels.pop())
                 continue
-            coded, name, info_below = level.names.pop()
+            ordered, name = level.names.pop()
             inner, path = place.join(level.inner, name), place.join(level.path, name)
+            is_folder = ordered.endswith("/")
+            if not (selection.takes_folder(inner) if is_folder else selection.takes(inner)):
+                continue
+            info = _look(level, top, name, result, is_folder=is_folder)
+            if info is None:
+                continue
+            coded = ordered.removesuffix("/")
             key = coded if len(coded) * 4 <= room else place.key(path, room)
-            if stat.S_ISDIR(info_below.st_mode):
-                if selection.takes_folder(inner):
-                    yield _found(index, inner, path, key, info_below)
-                    _enter(levels, top, inner, path, coded, name, result)
-            elif selection.takes(inner):
-                found = _leaf(index, inner, path, key, info_below, level, top, name, result)
-                if found is not None:
-                    yield found
+            if is_folder:
+                yield _found(index, inner, path, key, info)
+                _enter(levels, top, inner, path, coded, name, result)
+            elif found := _leaf(index, inner, path, key, info, level, top, name, result):
+                yield found
     finally:
         for level in levels:
             _close(level)
@@ -138,7 +153,7 @@ def _enter(levels: list[_Level], top: int, inner: str, path: str, coded: str, na
     try:
         handle = step(_handle(levels[-1], top), name)
     except OSError as error:
-        _unread(result, on_disk(levels[-1].source, inner), coded + "/", error)
+        _unread(result, on_disk(levels[-1].source, inner), path, error, cause="folder")
         return
     if len(levels) >= HANDLES:
         _close(levels[-HANDLES])
@@ -160,24 +175,30 @@ def _close(level: _Level) -> None:
 
 def _level(source: str, inner: str, path: str, coded: str, handle: int, result: Scan) -> _Level:
     """Reads a folder's names, last first in the order of keys; a folder sorts as its name and `/`."""
-    names: list[tuple[str, str, os.stat_result]] = []
-    level = _Level(source, inner, path, coded, names, handle)
+    names: list[tuple[str, str]] = []
     try:
         with os.scandir(handle) as items:
             for item in items:
                 code = place.code(item.name) if not coded else f"{coded}/{place.code_name(item.name)}"
-                try:
-                    names.append((code, item.name, item.stat(follow_symlinks=False)))
-                except OSError as error:
-                    _unread(result, on_disk(source, place.join(inner, item.name)), code, error)
+                names.append((code + "/" if item.is_dir(follow_symlinks=False) else code, item.name))
     except OSError as error:
-        _unread(result, on_disk(source, inner), coded + "/" if coded else "", error)
-    names.sort(key=_order, reverse=True)
-    return level
+        _unread(result, on_disk(source, inner), path, error, cause="folder")
+    names.sort(reverse=True)
+    return _Level(source, inner, path, coded, names, handle)
 
 
-def _order(name: tuple[str, str, os.stat_result]) -> str:
-    return name[0] + "/" if stat.S_ISDIR(name[2].st_mode) else name[0]
+def _look(level: _Level, top: int, name: str, result: Scan, *, is_folder: bool) -> os.stat_result | None:
+    """What the name is now; None where that cannot be told, or where it no longer is what gave it its place."""
+    where, path = on_disk(level.source, place.join(level.inner, name)), place.join(level.path, name)
+    try:
+        info = os.stat(name, dir_fd=_handle(level, top), follow_symlinks=False)
+    except OSError as error:
+        _unread(result, where, path, error)
+        return None
+    if stat.S_ISDIR(info.st_mode) != is_folder:
+        _unread(result, where, path, FileNotFoundError(errno.ENOENT, "it was replaced meanwhile"))
+        return None
+    return info
 
 
 def _leaf(
@@ -193,7 +214,7 @@ def _leaf(
     try:
         target = os.readlink(name, dir_fd=_handle(level, top))
     except OSError as error:
-        _unread(result, on_disk(level.source, inner), key, error)
+        _unread(result, on_disk(level.source, inner), path, error)
         return None
     return _found(index, inner, path, key, info, target)
 
@@ -207,10 +228,8 @@ def _found(index: int, inner: str, path: str, key: str, info: os.stat_result, ta
     )
 
 
-def _unread(result: Scan, path: str, order: str, error: OSError) -> None:
-    result.unread.append(order)
+def _unread(result: Scan, where: str, path: str, error: OSError, cause: str = "") -> None:
+    result.unread.add(path)
     kind = Kind.FILE_VANISHED if isinstance(error, FileNotFoundError) else Kind.FILE_UNREADABLE
-    facts = {"reason": error.strerror or type(error).__name__}
-    if order.endswith("/") or not order:
-        facts["cause"] = "folder"
-    result.problems.append(Problem(kind, path, facts))
+    facts = {"reason": error.strerror or type(error).__name__, "cause": cause}
+    result.problems.append(Problem(kind, where, {name: text for name, text in facts.items() if text}))

@@ -23,7 +23,7 @@ from backup_action.core.problem import Kind, Stop
 
 SKEW: Final = 86_400.0  # seconds; a clock that is further off is not corrected but reported
 GRAIN: Final = 60.0  # seconds; smaller differences of clocks are no reason for a refusal
-RENEWALS: Final = 2  # times that one request may ask for new keys
+REPAIRS: Final = 3  # times that one request may ask for new keys or the time; they do not count as tries
 
 T = TypeVar("T")
 Keys = Callable[[Credentials | None], Awaitable[Credentials]]
@@ -61,29 +61,30 @@ class Attempts:
         self, once: Callable[[Credentials], Awaitable[T]], *, right: str, key: str = "", absent: bool = False
     ) -> T:
         """Does `once` until it is answered for good. Raises Stop, or with `absent` Refusal for a missing object."""
-        credentials, renewals = await self._keys(None), 0
-        for attempt in range(1, self._patience.tries + 1):
+        credentials, repairs, attempt = await self._keys(None), 0, 1
+        while True:
             offset = self._offset
             try:
                 return await once(credentials)
             except Refusal as error:
                 if absent and error.status == 404 and error.code in ("NoSuchKey", "NoSuchVersion", "NoSuchUpload", ""):
                     raise
-                if error.remedy is Remedy.RENEW and renewals < RENEWALS:
-                    credentials, renewals = await self._keys(credentials), renewals + 1
-                elif error.remedy is Remedy.CLOCK:
+                if error.remedy is Remedy.RENEW and repairs < REPAIRS:
+                    credentials, repairs = await self._keys(credentials), repairs + 1
+                elif error.remedy is Remedy.CLOCK and repairs < REPAIRS:
                     self._correct(error, right, key, offset)
+                    repairs += 1
                 elif error.remedy is Remedy.AGAIN and attempt < self._patience.tries:
                     await asyncio.sleep(max(error.delay, self._pause(attempt)))
+                    attempt += 1
                 else:
                     raise self._stop(error, right, key) from None
             except (aiohttp.ClientError, TimeoutError, OSError, Broken) as error:
                 if attempt == self._patience.tries:
-                    raise Stop(
-                        Kind.OSS_UNREACHABLE, self.place.endpoint, reason=_reason(error), tries=attempt
-                    ) from None
+                    told = {"reason": _reason(error), "tries": attempt}
+                    raise Stop(Kind.OSS_UNREACHABLE, self.place.endpoint, **told) from None
                 await asyncio.sleep(self._pause(attempt))
-        raise Stop(Kind.OSS_TOKEN, self.place.bucket, bucket=self.place.bucket, code="SecurityTokenExpired")
+                attempt += 1
 
     def _pause(self, attempt: int) -> float:
         return self._dice.uniform(0, min(self._patience.longest, self._patience.first * 2**attempt))
@@ -95,7 +96,7 @@ class Attempts:
         """
         parsed = email.utils.parsedate(error.date)
         offset = calendar.timegm(parsed) - time.time() if parsed else 0.0
-        if abs(self._offset - signed_with) > GRAIN:
+        if abs(self._offset - signed_with) > GRAIN:  # it was learnt since: sign anew
             return
         if abs(offset - signed_with) <= GRAIN or abs(offset) > SKEW:
             raise self._stop(error, right, key, offset) from None

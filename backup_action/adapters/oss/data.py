@@ -163,6 +163,13 @@ class Bucket:
         data = body if method in ("PUT", "POST") else None
         async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
             if answer.status >= 300 or answer.status == 203:
-                text = await answer.content.read(refusal.BODY_MAX)
-                raise refusal.read(answer.status, answer.headers, text)
+                raise refusal.read(answer.status, answer.headers, await _beginning(answer))
             return Answer(answer.status, answer.headers, await answer.read())
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """As much of an error's body as is worth reading. One read gives only what has arrived."""
+    text = b""
+    while len(text) < refusal.BODY_MAX and (piece := await answer.content.read(refusal.BODY_MAX - len(text))):
+        text += piece
+    return text

@@ -21,7 +21,7 @@ def parse(body: bytes) -> tuple[list[Stored], bool]:
         objects = [_stored({e.tag: e.text or "" for e in item}, coded=coded) for item in root.iter("Contents")]
     except (ET.ParseError, ValueError, KeyError) as error:
         raise Malformed(f"{type(error).__name__} in a listing") from None
-    if root.tag != "ListBucketResult":
+    if root.tag != "ListBucketResult" or root.findtext("IsTruncated") not in ("true", "false"):
         raise Malformed("an answer that is no listing")
     return objects, root.findtext("IsTruncated") == "true"
 

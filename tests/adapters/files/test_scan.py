@@ -1,8 +1,11 @@
 """The scan on real trees: order, links, special files, what is out of reach."""
 
+import contextlib
 import os
 import random
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -156,15 +159,76 @@ def test_a_root_without_content_stops_the_run(tmp_path: Path, make: str) -> None
     assert stop.value.problem.where == str(root)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything; `test_story_unreadable` drops its rights")
-def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_goes_on(tree: Path) -> None:
-    (tree / "a").chmod(0)
+@pytest.fixture
+def open_tree() -> Iterator[Path]:
+    """A tree that others than its owner may look at, for tests that must not be root."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        for path in ("a/b.csv", "a/deep/c", "r/sub/x", "r/y", "z", "empty/.keep"):
+            (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(name) / path).write_text(path)
+        (Path(name) / "empty/.keep").unlink()
+        yield Path(name)
+        for path in (".", "a", "r"):
+            (Path(name) / path).chmod(0o755)
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Without root's rights, which see everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
     try:
-        found = run(f"{tree} => d")
+        yield
     finally:
-        (tree / "a").chmod(0o755)
-    assert found.unread == ["d/a/"] and not found.covers("d/a/b.csv") and found.covers("d/z")
-    assert [p.kind for p in found.problems] == [Kind.FILE_UNREADABLE]
+        os.seteuid(user)
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_goes_on(open_tree: Path) -> None:
+    (open_tree / "a").chmod(0)
+    with nobody():
+        found = run(f"{open_tree} => d")
+    assert found.unread == {"d/a"} and not found.complete
+    assert not found.covers("d/a/b.csv") and not found.covers("d/a/deep/c") and found.covers("d/z")
+    [problem] = found.problems
+    assert (problem.kind, problem.where) == (Kind.FILE_UNREADABLE, str(open_tree / "a"))
+    assert problem.facts["cause"] == "folder" and "d/z" in paths(found)
+
+
+def test_a_folder_that_lists_names_and_nothing_else_hides_what_is_below_them(open_tree: Path) -> None:
+    (open_tree / "r").chmod(0o444)
+    with nobody():
+        found = run(f"{open_tree} => d")
+    assert found.unread == {"d/r/sub", "d/r/y"}
+    assert not found.covers("d/r/sub/x") and not found.covers("d/r/y") and found.covers("d/r/new")
+
+
+def test_the_top_that_cannot_be_read_hides_everything(open_tree: Path) -> None:
+    open_tree.chmod(0o711)
+    with nobody(), pytest.raises(Stop) as stop:
+        run(f"{open_tree} => .")
+    assert stop.value.problem.kind is Kind.SOURCE_UNREADABLE
+
+
+def test_an_empty_root_is_refused_whatever_is_wrong_with_another(open_tree: Path) -> None:
+    (open_tree / "a").chmod(0)
+    with nobody(), pytest.raises(Stop) as stop:
+        run(f"{open_tree / 'r'} => r", f"{open_tree / 'a'} => a", f"{open_tree / 'empty'} => b")
+    assert stop.value.problem.kind is Kind.SOURCE_UNREADABLE
+    (open_tree / "a").chmod(0o755)
+    (open_tree / "a/deep").chmod(0)
+    with nobody(), pytest.raises(Stop) as stop:
+        run(f"{open_tree / 'a'} => a", f"{open_tree / 'empty'} => b")
+    (open_tree / "a/deep").chmod(0o755)
+    assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SOURCE_EMPTY, str(open_tree / "empty"))
+
+
+def test_what_is_left_out_is_not_even_looked_at(open_tree: Path) -> None:
+    (open_tree / "r").chmod(0o444)
+    with nobody():
+        found = run(f"{open_tree} => d", exclude=("/r/*",))
+    assert found.complete and not found.problems
 
 
 def test_it_stops_when_it_is_told_to(tree: Path) -> None:
