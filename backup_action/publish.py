@@ -27,8 +27,6 @@ from backup_action.core.report import Report, encode, outputs
 from backup_action.core.wording import Language
 
 NotifyOn = Literal["always", "problem", "never"]
-# Warnings that somebody should look at; the others say the same on every run of a set-up, and would call every night.
-ALARMING = frozenset({Kind.DRIFT_MISSING.value, Kind.DRIFT_REPLACED.value})
 NAMES = {"notify": "notification.json"}  # the report of a notification never takes the place of what it tells of
 PATIENCE = 30.0  # seconds that DingTalk may take
 HURRY = 2.0  # the same when a signal ended the run: GitHub kills a cancelled job 10 s after the first one
@@ -114,7 +112,7 @@ def _send(report: Report, audience: Audience) -> Problem | None:
 def is_called_for(report: Report, notify_on: NotifyOn) -> bool:
     """Whether DingTalk is told: `problem` means a status other than ok, or somebody else's hand in the bucket."""
     if notify_on == "problem":
-        return report.status is not Status.OK or not ALARMING.isdisjoint(report.problem_counts)
+        return report.status is not Status.OK or not render.ALARMING.isdisjoint(report.problem_counts)
     return notify_on == "always"
 
 

@@ -78,13 +78,18 @@ class Vault:
     async def parent(self, catalogue: list[Stored]) -> Snapshot | None:
         """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged."""
         self._known = {stored.key for stored in catalogue}
+        newest: Snapshot | None = None
+        second = 0
         for stored in reversed(catalogue):
+            if newest is not None and stored.last_modified < second:
+                break  # OSS's clock counts seconds: of those of one second the sequence says which is the newest
             if self._has_our_tag(stored.key):
                 found = await self.snapshot(stored.key)
-                if self._is_ours(found.head):
-                    return found
-                self._namesakes.setdefault(found.head.source, found.head)
-        return None
+                if not self._is_ours(found.head):
+                    self._namesakes.setdefault(found.head.source, found.head)
+                elif newest is None or found.head.sequence > newest.head.sequence:
+                    newest, second = found, stored.last_modified
+        return newest
 
     async def ask_to_read(self) -> None:
         """Raises Stop where nothing may be read here: better told before the first write than at the last."""

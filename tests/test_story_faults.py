@@ -364,6 +364,14 @@ def flipped(data: bytes) -> bytes:
     return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
 
 
+def tampered(data: bytes) -> bytes:
+    """A whole frame whose checksum is right, but one entry has another SHA-256."""
+    plain = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    at = plain.index(b'"sha256":"') + 10
+    other = plain[:at] + (b"1" if plain[at : at + 1] == b"0" else b"0") + plain[at + 1 :]
+    return zstandard.ZstdCompressor(write_checksum=True).compress(other)
+
+
 def of_format_2(data: bytes) -> bytes:
     """A whole snapshot of a later format: its digest is right."""
     plain = zstandard.ZstdDecompressor().decompressobj().decompress(data)
@@ -385,7 +393,7 @@ def test_a_damaged_parent_stops_the_run_before_it_writes(tree: Box) -> None:
     write(tree, "new", b"n")
     before = tree.objects()
     damages = {
-        "snapshot.damaged": [flipped(good), good[:-9], good[:40], b"", good + good, b"not a snapshot"],
+        "snapshot.damaged": [flipped(good), tampered(good), good[:-9], good[:40], b"", good + good, b"not a snapshot"],
         "snapshot.format": [of_format_2(good)],
     }
     for kind, bad in damages.items():
@@ -480,8 +488,8 @@ def test_what_stays_away_is_given_up_and_told(tree: Box, faults: list[Fault], ki
     ended = tree.backup()
     assert (ended.code, ended.told.status) == (5, "unreachable"), ended.text
     assert set(ended.told.problem_counts) == {kind}
-    assert tree.snapshots() == [] and uploads(tree) == []
     tree.post("faults", [])
+    assert tree.snapshots() == [] and uploads(tree) == []
     assert_whole(tree, tree.backup())
 
 

@@ -273,7 +273,8 @@ def test_the_same_is_said_in_chinese(prepared: Box, name: str) -> None:
 @pytest.mark.parametrize("name", ["language", "command", "prefix"])
 def test_a_malformed_setting_of_a_run_without_arguments_is_told(prepared: Box, name: str) -> None:
     value, choice = MALFORMED[name]
-    ended = prepared.run(**{"OSS_BACKUP_COMMAND": "backup", f"INPUT_{name.upper()}": value})
+    environ: dict[str, Any] = {"OSS_BACKUP_COMMAND": "backup", f"INPUT_{name.upper()}": value}
+    ended = prepared.run(**environ)
     assert (ended.code, ended.told.status) == (2, "usage") and ended.told.problem_counts == {"setting.malformed": 1}
     assert name in ended.text and choice in ended.text and value in ended.text
 

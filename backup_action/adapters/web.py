@@ -169,6 +169,8 @@ def _ask(
     logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
     with requests.Session() as session:
         session.trust_env = False
+        # It reads a redirect's body, whole and unpacked, even where it is told to follow none.
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         session.verify = ca_bundle or True
         session.proxies = {"http": proxy, "https": proxy} if proxy else {}
         with session.request(method, url, allow_redirects=False, stream=True, **request) as response:

@@ -93,7 +93,7 @@ def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) ->
     if keys.is_used and settings.allow_static_keys:
         draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
     elif keys.is_used and not settings.prefix:
-        draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket))
+        draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket, {"bucket": settings.bucket}))
 
 
 def bucket_of(settings: Settings) -> Place:

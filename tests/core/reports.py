@@ -124,8 +124,43 @@ REFUSED = report(Status.REFUSED, [Problem(Kind.SOURCE_EMPTY, "data/datasets")], 
 DRY_RUN = report(
     Status.OK, counts=DONE, roots=ROOTS, dry_run=True, identity=IDENTITY, run=Run(host="nas"), source="nas"
 )
+# The first night on a host of one's own: one file, stored keys, a report file.
+FIRST = report(
+    Status.OK,
+    [Problem(Kind.KEYS_STORED, "allow-static-keys")],
+    counts=Counts(1, 1, 0, 0, 0, 512, 512),
+    roots=[RootLine("/srv/one.csv", "srv/one.csv", Counts(1, 1, 0, 0, 0, 512, 512))],
+    snapshot=SnapshotLine("20261121T180000Z-5e6f7a8b", "2c26b46b" * 8, 1),
+    verified=True,
+    run=Run(host="nas"),
+    source="nas",
+    report_path="/var/lib/oss-backup/report.json",
+)
+INTERRUPTED = report(
+    Status.INTERRUPTED,
+    [Problem(Kind.INTERRUPTED, "", {"signal": "SIGTERM"}), Problem(Kind.DRIFT_REPLACED, "data/datasets/a.parquet")],
+    exit_code=143,
+    counts=Counts(41, 1, 40, 0, 0, 4096, 1024),
+    roots=[RootLine("data/datasets", "data/datasets", Counts(41, 1, 40, 0, 0, 4096, 1024))],
+    identity=IDENTITY,
+)
+UNDELIVERED = report(
+    Status.OK,
+    [Problem(Kind.NOTIFY_FAILED, "DingTalk", {"cause": "keyword", "errcode": "310000", "errmsg": "keywords not in"})],
+    command="notify",
+    duration_seconds=0.7,
+)
 
-GOLDEN = {"ok": OK, "incomplete": INCOMPLETE, "denied": DENIED, "refused": REFUSED, "dry-run": DRY_RUN}
+GOLDEN = {
+    "ok": OK,
+    "incomplete": INCOMPLETE,
+    "denied": DENIED,
+    "refused": REFUSED,
+    "dry-run": DRY_RUN,
+    "first": FIRST,
+    "interrupted": INTERRUPTED,
+    "undelivered": UNDELIVERED,
+}
 EVERY_STATUS = [
     *GOLDEN.values(),
     report(Status.BUG, [Problem(Kind.BUG, "ValueError in backup_action/core/plan.py, line 7")]),
@@ -136,5 +171,6 @@ EVERY_STATUS = [
     ),
     report(Status.DAMAGED, [Problem(Kind.SNAPSHOT_DAMAGED, SNAPSHOT.id, {"reason": "the foot is missing"})]),
     report(Status.BUSY, [Problem(Kind.PARENT_MOVED, SNAPSHOT.id)]),
-    report(Status.INTERRUPTED, [Problem(Kind.INTERRUPTED, "", {"signal": "SIGTERM"})], exit_code=143, run=Run()),
+    report(Status.USAGE, [Problem(Kind.REPORT_UNREADABLE, facts={"cause": "none"})], command="notify"),
+    report(Status.INCOMPLETE, [Problem(Kind.FILE_UNREADABLE, "data", {"cause": "folder"})], dry_run=True),
 ]

@@ -12,7 +12,7 @@ import pytest
 import reports
 from hypothesis import given
 from hypothesis import strategies as st
-from test_escape import NAMES, READERS, flat, live
+from test_escape import LIVE, NAMES, READERS, flat, live
 
 from backup_action.core import render
 from backup_action.core.problem import Kind, Problem, Status
@@ -24,6 +24,9 @@ from backup_action.sandbox.workflow_commands import could_be_command
 GOLDEN = Path(__file__).parent / "golden"
 LANGUAGES: list[Language] = ["zh", "en"]
 OWN_LINK = reports.RUN.url
+FOLD = {  # the only HTML that a summary may have, each once
+    language: (f"<details><summary>{word('details', language)}</summary>", "</details>") for language in LANGUAGES
+}
 
 
 def as_text(report: Report, language: Language) -> str:
@@ -87,6 +90,17 @@ def strange(text: str) -> list[str]:
     return live(text.replace(f"]({OWN_LINK})", "]"))
 
 
+def strange_but_the_fold(text: str, language: Language) -> list[list[str]]:
+    """The same of a summary, by each reader: the fold's two tags are to be there, as blocks, and nothing else."""
+    found = []
+    for reader in READERS:
+        tokens = [token for token in flat(reader.parse(text)) if token.type in LIVE]
+        html = [token.content.strip() if token.type == "html_block" else token.type for token in tokens]
+        if html != list(FOLD[language]):
+            found.append(html)
+    return found
+
+
 @given(
     st.lists(NAMES, min_size=2, max_size=2),
     st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=3),
@@ -98,7 +112,7 @@ def test_no_name_becomes_markdown_or_a_command(
 ) -> None:
     report = hostile(names, kinds, url=url)
     summary, message = render.summary(report, language), render.message(report, language, keyword="备份")
-    assert not strange(summary)
+    assert not strange_but_the_fold(summary, language)
     assert not strange(message.text)
     assert not strange(message.text.replace("`", ""))  # DingTalk may not know inline code
     for line in (*summary.splitlines(), *message.text.splitlines(), message.title, *render.lines(report, language)):
@@ -211,6 +225,185 @@ def test_a_summary_names_each_path_and_what_came_of_it() -> None:
     ]
     row = tables[tables.index("`/srv/mt5/factors`") :][:8]
     assert row == ["`/srv/mt5/factors`", "`factors`", "345", "7", "337", "0", "0", "303.6 MiB"]
+
+
+def sections(text: str) -> list[str]:
+    """What a summary consists of, in order: its headings, its figures, and its fold."""
+    return [line for line in text.splitlines() if line.startswith(("#", "**", "<"))]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_summary_says_first_what_to_do_then_how_much_and_folds_the_rest(language: Language) -> None:
+    problems = [Problem(Kind.FILE_CHANGING, "live.db"), Problem(Kind.DRIFT_MISSING, "a")]
+    report = msgspec.structs.replace(
+        reports.INCOMPLETE, problems=problems, problem_counts={"file.changing": 1, "drift.missing": 1}
+    )
+    text = render.summary(report, language)
+    assert [line for line in sections(text) if not line.startswith("####")][2:] == [
+        f"### {word(name, language)}" for name in ("problems", "warnings", "numbers", "by-path")
+    ] + list(FOLD[language])
+    assert text.endswith(f"|\n\n{FOLD[language][1]}\n")
+    folded = text[text.index(FOLD[language][0]) :]
+    assert reports.SNAPSHOT.digest in folded and "live.db" not in folded and "12,345" not in folded
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_summary_without_numbers_has_no_table_of_noughts(language: Language) -> None:
+    roots = [RootLine("data", "data"), RootLine("factors", "factors")]
+    for refused in (reports.REFUSED, reports.DENIED):
+        text = render.summary(msgspec.structs.replace(refused, roots=roots), language)
+        assert word("numbers", language) not in text and word("by-path", language) not in text
+    empty = msgspec.structs.replace(reports.OK, counts=Counts(), roots=roots)  # a snapshot of nothing is one
+    text = render.summary(empty, language)
+    assert word("numbers", language) in text and word("by-path", language) in text
+
+
+def counted(report: Report, **counts: int) -> Report:
+    """A success with these warnings, which are counted only."""
+    return msgspec.structs.replace(
+        report, problems=[], problem_counts={k.replace("_", "."): v for k, v in counts.items()}
+    )
+
+
+CLEAN = counted(reports.OK)
+
+
+@pytest.mark.parametrize(
+    ("report", "icon", "chinese", "english"),
+    [
+        (CLEAN, "✅", "OSS 备份：成功", "OSS Backup: succeeded"),
+        (counted(CLEAN, keys_stored=1), "✅", "OSS 备份：成功，有 1 条警告", "OSS Backup: succeeded, with 1 warning"),
+        (
+            counted(CLEAN, keys_stored=1, oss_right=3),  # whatever a file says: only warnings are warnings
+            "✅",
+            "OSS 备份：成功，有 1 条警告",
+            "OSS Backup: succeeded, with 1 warning",
+        ),
+        (
+            counted(CLEAN, policy_wide=1, file_special=1_999, of_tomorrow=5),
+            "✅",
+            "OSS 备份：成功，有 2,000 条警告",
+            "OSS Backup: succeeded, with 2,000 warnings",
+        ),
+        *(
+            (
+                counted(CLEAN, **{kind: 1, "keys_stored": 1}),
+                "⚠️",
+                "OSS 备份：成功，有 2 条警告",
+                "OSS Backup: succeeded, with 2 warnings",
+            )
+            for kind in ("drift_missing", "drift_replaced", "drift_roots")
+        ),
+        (
+            msgspec.structs.replace(counted(CLEAN, drift_roots=1), dry_run=True),
+            "⚠️",
+            "OSS 备份：成功，有 1 条警告（试运行）",
+            "OSS Backup: succeeded, with 1 warning (dry run)",
+        ),
+        (
+            msgspec.structs.replace(reports.REFUSED, problem_counts={"drift.roots": 1, "source.empty": 1}),
+            "❌",
+            "OSS 备份：保护检查未通过",
+            "OSS Backup: stopped by a safety check",
+        ),
+        (reports.UNDELIVERED, "⚠️", "OSS 通知：消息没有送达", "OSS Notification: message not delivered"),
+        (
+            counted(reports.UNDELIVERED, publish_failed=1),
+            "✅",
+            "OSS 通知：成功，有 1 条警告",
+            "OSS Notification: succeeded, with 1 warning",
+        ),
+        (counted(CLEAN, notify_failed=1), "✅", "OSS 备份：成功，有 1 条警告", "OSS Backup: succeeded, with 1 warning"),
+    ],
+)
+def test_a_heading_tells_of_warnings(report: Report, icon: str, chinese: str, english: str) -> None:
+    for language, title in (("zh", chinese), ("en", english)):
+        assert render.summary(report, language).splitlines()[0] == f"## {icon} {title}"
+        message = render.message(report, language)
+        assert message.text.splitlines()[0] == f"#### {icon} {title}" and message.title.startswith(f"{title} · ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_message_only_counts_special_files(language: Language) -> None:
+    report = msgspec.structs.replace(reports.OK, problem_counts={"drift.missing": 1, "file.special": 1_999})
+    text = render.message(report, language).text
+    assert {"zh": "\n\n> 特殊文件：1,999\n\n", "en": "\n\n> Special file: 1,999\n\n"}[language] in text
+    assert "run.sock" not in text
+
+
+def test_what_notify_says_of_itself_is_of_the_message() -> None:
+    sent = counted(reports.UNDELIVERED)
+    no_report = reports.EVERY_STATUS[-2]
+    assert no_report.problem_counts == {"report.unreadable": 1}
+    broken = msgspec.structs.replace(no_report, status=Status.BUG, problem_counts={"report.unreadable": 1, "bug": 1})
+    for report, verdict in (
+        (reports.UNDELIVERED, "消息没有送达钉钉群。"),
+        (sent, "按设置 `notify-on` 处理了通知。"),
+        (no_report, "没有可读的报告，无法得知备份的结果。"),
+        (broken, "程序内部出错，通知没有完成。"),
+        (msgspec.structs.replace(no_report, command="backup"), "设置有误，备份未执行，没有写入任何内容。"),
+        (msgspec.structs.replace(reports.UNDELIVERED, command="backup"), "备份已完成，没有遗漏。"),
+    ):
+        for text in (render.lines(report, "zh")[1], render.summary(report, "zh"), render.message(report, "zh").text):
+            assert verdict in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_dry_run_never_says_that_the_rest_is_done(language: Language) -> None:
+    incomplete = msgspec.structs.replace(reports.INCOMPLETE, dry_run=True, snapshot=None)
+    real, dry = (render.lines(report, language)[1] for report in (reports.INCOMPLETE, incomplete))
+    assert dry != real and {"zh": "没有写入任何内容", "en": "Nothing was written"}[language] in dry
+
+
+IN_ALL = {"zh": "共", "en": "in all"}
+SO_FAR = {"zh": "截至停止时", "en": "of those seen so far"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("status", Status)
+def test_the_numbers_of_a_run_that_was_cut_short_are_no_totals(
+    status: Status, dry_run: bool, language: Language
+) -> None:
+    report = msgspec.structs.replace(reports.INTERRUPTED, status=status, dry_run=dry_run)
+    line, table = render.lines(report, language)[2], render.summary(report, language)
+    whole = status in (Status.OK, Status.INCOMPLETE, Status.BUSY)
+    assert (IN_ALL[language] in line, SO_FAR[language] in line) == (whole, not whole)
+    assert f"| {word('files-total' if whole else 'files-so-far', language)} | 41 |" in table
+    committed = msgspec.structs.replace(report, snapshot=reports.SNAPSHOT)
+    assert IN_ALL[language] in render.lines(committed, language)[2]
+
+
+@given(st.integers(0, 2), st.booleans(), st.booleans())
+def test_one_file_is_one_file(files: int, dry_run: bool, cut_short: bool) -> None:
+    base = reports.INTERRUPTED if cut_short else reports.FIRST
+    report = msgspec.structs.replace(base, counts=Counts(7, files, 7 - files), dry_run=dry_run)
+    noun = "file" if files == 1 else "files"
+    line = next(line for line in render.lines(report, "en") if "unchanged" in line)
+    assert line.startswith(f"{files} {noun} {'to upload' if dry_run else 'uploaded'} (")
+    assert "{" not in line and "|" not in line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_lines_end_with_the_report_file_off_github(language: Language) -> None:
+    last = {"zh": "报告：/var/lib/oss-backup/report.json", "en": "Report: /var/lib/oss-backup/report.json"}[language]
+    assert render.lines(reports.FIRST, language)[-1] == last
+    for other in ({"run": reports.RUN}, {"report_path": ""}):
+        report = msgspec.structs.replace(reports.FIRST, **other)
+        assert not [line for line in render.lines(report, language) if "report.json" in line or line.endswith("：")]
+    hostile = msgspec.structs.replace(reports.FIRST, report_path="/tmp/\n::error::x")
+    assert render.lines(hostile, language)[-1].endswith("/tmp/\\n::error::x")
+
+
+def test_the_lines_have_the_same_error_once() -> None:
+    one, two = (Problem(Kind.OSS_REFUSED, "b", {"code": "X", "request-id": number}) for number in "12")
+    other = Problem(Kind.OSS_REFUSED, "c", {"code": "X", "request-id": "3"})
+    lines = render.lines(reports.report(Status.DENIED, [one, two, other, one]), "en")
+    assert [line for line in lines if line.startswith("error: ")] == [
+        "error: OSS refused a request about b: X.",
+        "error: OSS refused a request about c: X.",
+    ]
+    assert "RequestId 1" in "".join(lines) and "RequestId 2" not in "".join(lines)
 
 
 @given(st.integers(0, 2**70))

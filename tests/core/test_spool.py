@@ -16,7 +16,7 @@ def test_it_gives_back_what_it_got_as_often_as_asked(some: list[Stored]) -> None
     assert len(pile) == len(some) and list(pile) == some and list(pile) == some
 
 
-def test_blocks_are_packed_in_order() -> None:
-    many = [Stored(f"key/{i:06}", i, "E", i) for i in range(spool.BLOCK * 3 + 7)]
+def test_blocks_are_packed_in_order_whatever_the_names() -> None:
+    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.BLOCK * 3 + 7)]
     pile = Spool(Stored, many)
     assert list(pile) == many and len(pile) == len(many)

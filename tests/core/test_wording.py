@@ -58,8 +58,9 @@ def test_the_fixed_words_have_the_same_places_in_both_languages(words: dict[str,
 
 
 def test_every_status_has_a_name_and_a_verdict() -> None:
-    assert set(STATUSES) == {status.value for status in Status}
-    assert set(VERDICTS) == {status.value for status in Status} | {"ok-dry"}
+    endings = {status.value for status in Status} | {"undelivered", "no-report"}
+    assert set(STATUSES) == endings
+    assert set(VERDICTS) == endings | {"ok-dry", "incomplete-dry", "ok-notify"}
 
 
 def test_settings_named_in_advice_exist() -> None:
@@ -142,6 +143,22 @@ def test_the_advice_ends_with_what_support_asks_for(language: Language, tail: st
             {"expected-endpoint": "oss-cn-beijing.aliyuncs.com"},
             ["oss-cn-beijing.aliyuncs.com", "`region`"],
         ),
+        (Kind.ROOTS_DROPPED, {"snapshot": "S-1"}, ["x", "S-1", "`paths`", "`source`"]),
+        (Kind.FILE_UNREADABLE, {"cause": "folder", "reason": "permission denied"}, ["permission denied", "`exclude`"]),
+        (Kind.REPORT_UNREADABLE, {"cause": "none"}, ["`report`", "report-path"]),
+        (
+            Kind.OIDC_NO_PERMISSION,
+            {"cause": "shell"},
+            [
+                "`permissions: id-token: write`",
+                "`allow-static-keys`",
+                "`ALIBABA_CLOUD_ACCESS_KEY_ID`",
+                "`ALIBABA_CLOUD_ACCESS_KEY_SECRET`",
+            ],
+        ),
+        (Kind.OSS_SIGNATURE, {}, ["`ALIBABA_CLOUD_ACCESS_KEY_SECRET`"]),
+        (Kind.OSS_UNREACHABLE, {}, ["`region`"]),
+        (Kind.SNAPSHOT_DAMAGED, {}, ["`.oss-backup/snapshots/`"]),
         (Kind.OSS_CLOCK, {"offset-seconds": "-3600"}, ["-3600"]),
         (Kind.OSS_KMS, {}, ["kms:GenerateDataKey", "kms:Decrypt"]),
         (Kind.FILE_UNREADABLE, {"reason": "permission denied"}, ["permission denied", "`exclude`"]),
@@ -161,6 +178,29 @@ def test_a_cause_sharpens_the_text_and_an_unknown_one_does_not() -> None:
     name = "ALIBABA_CLOUD_ACCESS_KEY_ID"
     assert "`allow-static-keys`" in told(Kind.SETTING_MISSING, "zh", name, flag="allow-static-keys", variable=name)
     assert "`with:`" in told(Kind.SETTING_MISSING, "zh", "bucket", flag="--bucket", variable="OSS_BACKUP_BUCKET")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_there_is_no_name_for_is_not_called_unknown(language: Language) -> None:
+    bare = (
+        Problem(Kind.REPORT_UNREADABLE, facts={"cause": "none"}),
+        Problem(Kind.OIDC_NO_PERMISSION, facts={"cause": "shell"}),
+        Problem(Kind.OSS_REFUSED),
+    )
+    for problem in bare:
+        sentence = wording.sentence(problem, language)
+        assert wording.word("unknown", language) not in sentence.what + sentence.advice
+        assert sentence != wording.sentence(Problem(problem.kind, "x"), language)
+
+
+@given(st.sampled_from(["0", "1", "2", "11", "1,001"]), st.sampled_from(sorted(WORDS)), st.sampled_from(LANGUAGES))
+def test_a_word_takes_the_number_of_its_value(count: str, name: str, language: Language) -> None:
+    names = ("files", "count", "size", "unchanged", "total", "total-size", "title", "label", "command", "status")
+    names = (*names, "missing", "replaced", "region")
+    text = wording.word(name, language, **dict.fromkeys(names, count))
+    assert not set("{|}") & set(text)
+    if language == "en" and name in ("uploaded-line", "to-upload-line", "more-paths", "title-warnings"):
+        assert bool(re.search(r"\b(file|path|warning)\b", text)) is (count == "1")
 
 
 def test_what_is_to_be_pasted_is_given_raw() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import calendar
 import email.utils
+import errno
+import os
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -113,5 +115,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or type(error.os_error).__name__
+        number = error.os_error.errno or 0  # its text has the address, and no reason
+        return os.strerror(number).lower() if number in errno.errorcode else type(error.os_error).__name__
     return type(error).__name__

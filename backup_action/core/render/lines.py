@@ -1,13 +1,14 @@
 """The short forms: a title, annotations for GitHub, and the closing lines of a console. All of it safe in a log."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from backup_action.core import escape, wording
-from backup_action.core.problem import Problem
+from backup_action.core.problem import Kind, Problem, Status
 from backup_action.core.render import numbers
-from backup_action.core.render.problems import Group, groups, quoting
+from backup_action.core.render.problems import Group, groups, is_alarming, quoting, warnings
 from backup_action.core.report import Report
 from backup_action.core.wording import Language, word
 
@@ -15,6 +16,8 @@ from backup_action.core.wording import Language, word
 ANNOTATIONS_PER_LEVEL = 10
 ANNOTATION_CHARACTERS = 4096
 CONSOLE_PROBLEMS = 20
+# These looked at every file, whether or not all are in the snapshot; any other ending may have cut the count short.
+_COUNTED_OUT = frozenset({Status.OK, Status.INCOMPLETE, Status.BUSY})
 
 Level = Literal["error", "warning"]
 
@@ -28,25 +31,53 @@ class Annotation(msgspec.Struct, frozen=True):
 
 
 def title(report: Report, language: Language) -> str:
-    """The command and how it ended, in a few words, safe in a log and in Markdown."""
-    command = wording.command(report.command, language)
-    text = word("title", language, command=command, status=wording.status(report.status.value, language))
+    """The command and how it ended, in a few words, safe in a log and in Markdown. A success counts its warnings."""
+    command, ending = wording.command(report.command, language), _ending(report)
+    text = word("title", language, command=command, status=wording.status(ending, language))
+    if ending == Status.OK and (count := warnings(report)):
+        text = word("title-warnings", language, title=text, count=numbers.count(count))
     return word("title-dry-run", language, title=text) if report.dry_run else text
 
 
 def verdict(report: Report, language: Language) -> str:
     """How the run ended, in one sentence."""
-    return wording.verdict(report.status.value, language, command_name=report.command, dry_run=report.dry_run)
+    return wording.verdict(_ending(report), language, command_name=report.command, dry_run=report.dry_run)
+
+
+def _ending(report: Report) -> str:
+    """The status, or what it means for `notify`: whether the message arrived is not a matter of its status."""
+    if report.command == "notify" and report.status is Status.OK and Kind.NOTIFY_FAILED in report.problem_counts:
+        return "undelivered"
+    if report.command == "notify" and report.status is Status.USAGE and Kind.REPORT_UNREADABLE in report.problem_counts:
+        return "no-report"
+    return report.status.value
+
+
+def icon(report: Report, icons: Mapping[Status, str]) -> str:
+    """The sign before a heading: the one of the status, but a success that needs a look has a sign of its own."""
+    if report.status is Status.OK and (is_alarming(report) or _ending(report) != Status.OK):
+        return "⚠️"
+    return icons.get(report.status, "❌")
+
+
+def is_counted(report: Report) -> bool:
+    """Whether there are numbers to show: a refusal has none."""
+    return bool(report.counts.files_total or report.counts.files_removed or report.snapshot)
+
+
+def is_cut_short(report: Report) -> bool:
+    """Whether the numbers are only of the files that were seen before the run ended."""
+    return report.snapshot is None and report.status not in _COUNTED_OUT
 
 
 def figures(report: Report, language: Language) -> str:
     """The counts in one line, or nothing when no file was looked at."""
     counts = report.counts
-    if not counts.files_total and not counts.files_removed:
+    if not is_counted(report):
         return ""
     parts = [
         word(
-            "to-upload-line" if report.dry_run else "uploaded-line",
+            ("to-upload" if report.dry_run else "uploaded") + ("-so-far-line" if is_cut_short(report) else "-line"),
             language,
             files=numbers.count(counts.files_uploaded),
             size=numbers.size(counts.bytes_uploaded),
@@ -88,7 +119,10 @@ def _annotation(level: Level, problem: Problem, language: Language, more: str) -
 
 
 def lines(report: Report, language: Language) -> list[str]:
-    """A short closing text for a console: how it ended, how much, which snapshot, what went wrong and what to do."""
+    """A short closing text for a console: how it ended, how much, which snapshot, what went wrong and what to do.
+
+    Off GitHub the report file is named too; on GitHub its path is an output.
+    """
     colon = word("colon", language)
     result = [title(report, language), verdict(report, language), figures(report, language)]
     if report.snapshot:
@@ -96,13 +130,19 @@ def lines(report: Report, language: Language) -> list[str]:
         result.append(word("digest", language) + colon + report.snapshot.digest)
     for group in groups(report, CONSOLE_PROBLEMS):
         result += _problem_lines(group, language)
+    if report.report_path and not report.run.run_id:
+        result.append(word("report-file", language) + colon + report.report_path)
     return [escape.log(line) for line in result if line]
 
 
 def _problem_lines(group: Group, language: Language) -> list[str]:
-    """One kind: what happened where, then the advice, once when it is the same for all."""
+    """One kind: what happened where, once each, then the advice, once when it is the same for all."""
     colon = word("colon", language)
-    told = [wording.sentence(problem, language, quoting(escape.word)) for problem in group.shown]
+    first: dict[str, wording.Sentence] = {}
+    for problem in group.shown:
+        one = wording.sentence(problem, language, quoting(escape.word))
+        first.setdefault(one.what, one)
+    told = list(first.values())
     shared = len({one.advice for one in told}) == 1
     level = word("warning" if wording.is_warning(group.kind) else "error", language)
     result = []

@@ -14,7 +14,7 @@ import msgspec
 from backup_action.core import escape, wording
 from backup_action.core.problem import Kind, Status
 from backup_action.core.render import numbers
-from backup_action.core.render.lines import figures, title, verdict
+from backup_action.core.render.lines import figures, icon, title, verdict
 from backup_action.core.render.problems import Group, groups, quoting
 from backup_action.core.report import Report
 from backup_action.core.wording import Language, word
@@ -23,6 +23,7 @@ LIMIT = 16_000  # bytes of title and text as JSON; the rest of the 20,000 is for
 PROBLEMS = 10
 MENTIONS = 50
 TITLE_LIMIT = 200  # bytes
+_ICONS = {Status.OK: "✅", Status.INCOMPLETE: "⚠️"}
 _MENTION = re.compile(r"[\w.@$+-]{1,64}", re.ASCII)
 _chat = quoting(escape.chat)
 
@@ -69,8 +70,7 @@ def _heading(report: Report, language: Language) -> str:
 
 
 def _start(report: Report, heading: str, language: Language) -> Iterator[str]:
-    icon = {Status.OK: "✅", Status.INCOMPLETE: "⚠️"}.get(report.status, "❌")
-    yield f"#### {icon} {title(report, language)}"
+    yield f"#### {icon(report, _ICONS)} {title(report, language)}"
     yield f"**{verdict(report, language)}**"
     if line := figures(report, language):
         yield line
@@ -93,7 +93,9 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
 def _middle(report: Report, language: Language) -> Iterator[str]:
     """The problems with their advice, the most severe first; what does not fit is left to the run's page."""
     for group in groups(report, PROBLEMS):
-        if group.kind is not Kind.FILE_SPECIAL:  # the same on each run, and nothing is to be done
+        if group.kind is Kind.FILE_SPECIAL:  # the same on each run, and nothing is to be done: only counted
+            yield f"> {wording.label(group.kind, language)}{word('colon', language)}{numbers.count(group.total)}"
+        else:
             yield from _group(group, language)
 
 

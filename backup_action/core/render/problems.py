@@ -6,12 +6,14 @@ The most severe kind stands first, and however many there are of one kind, each 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from backup_action.core import escape
-from backup_action.core.problem import SEVERITY, STATUS, Kind, Problem
+from backup_action.core.problem import SEVERITY, STATUS, Kind, Problem, Status
 from backup_action.core.report import Report
 
+# Warnings that somebody should look at; the others say the same on every run of a set-up.
+ALARMING: Final = frozenset({Kind.DRIFT_MISSING, Kind.DRIFT_REPLACED, Kind.ROOTS_DROPPED})
 _KINDS = {kind.value for kind in Kind}
 FACT_LIMIT = 400  # bytes of one fact or name in a text for people; the report file has it whole
 
@@ -45,6 +47,16 @@ def groups(report: Report, room: int) -> list[Group]:
         left -= len(shown)
         result.append(Group(kind, shown, max(report.problem_counts.get(kind.value, 0), len(found[kind]))))
     return result
+
+
+def warnings(report: Report) -> int:
+    """How many warnings there are, of all kinds."""
+    return sum(group.total for group in groups(report, room=0) if STATUS[group.kind] is Status.OK)
+
+
+def is_alarming(report: Report) -> bool:
+    """Whether somebody should look at the run although it is a success."""
+    return not ALARMING.isdisjoint(report.problem_counts)  # a kind is equal to its value
 
 
 def quoting(quote: Callable[[str], str]) -> Callable[[str], str]:

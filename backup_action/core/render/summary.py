@@ -1,5 +1,6 @@
-"""The job summary: GitHub Markdown, at most 1 MiB, the important first.
+"""The job summary: GitHub Markdown, at most 1 MiB, the important first: how it ended, what to do, the numbers.
 
+The details are folded away; that fold is the only HTML, and the same each time.
 GitHub drops a summary of more than 1024 KiB altogether, so it is cut here, between blocks.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from backup_action.core import escape, wording
 from backup_action.core.problem import Status
 from backup_action.core.render import numbers
-from backup_action.core.render.lines import figures, title, verdict
+from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
 from backup_action.core.report import Report
 from backup_action.core.wording import Language, word
@@ -20,6 +21,7 @@ PROBLEMS = 50
 PATHS = 50
 
 _ICONS = {Status.OK: "✅", Status.INCOMPLETE: "⚠️", Status.BUSY: "⚠️", Status.INTERRUPTED: "⚠️"}
+_FOLD = "<details><summary>{heading}</summary>\n\n{table}\n\n</details>"
 _code = quoting(escape.code)
 
 
@@ -40,16 +42,17 @@ def summary(report: Report, language: Language, limit: int = LIMIT) -> str:
 
 
 def _blocks(report: Report, language: Language) -> Iterator[str]:
-    yield f"## {_ICONS.get(report.status, '❌')} {title(report, language)}"
+    yield f"## {icon(report, _ICONS)} {title(report, language)}"
     yield "  \n".join(line for line in (f"**{verdict(report, language)}**", figures(report, language)) if line)
-    if report.counts.files_total or report.counts.files_removed:
-        yield _counts(report, language)
     found = groups(report, PROBLEMS)
     yield from _problems("problems", [group for group in found if not _is_warning(group)], language)
-    if len(report.roots) > 1 or (report.roots and report.counts.files_total):
-        yield _roots(report, language)
-    yield _details(report, language)
     yield from _problems("warnings", [group for group in found if _is_warning(group)], language)
+    if is_counted(report):
+        yield f"### {word('numbers', language)}"
+        yield _counts(report, language)
+        if report.roots:
+            yield _roots(report, language)
+    yield _details(report, language)
 
 
 def _table(head: list[str], rows: list[list[str]], right: int = 0) -> str:
@@ -60,9 +63,9 @@ def _table(head: list[str], rows: list[list[str]], right: int = 0) -> str:
 
 def _counts(report: Report, language: Language) -> str:
     counts = report.counts
-    uploaded = "files-to-upload" if report.dry_run else "files-uploaded"
+    total, uploaded = _columns(report)
     rows = [
-        ("files-total", counts.files_total, numbers.size(counts.bytes_total)),
+        (total, counts.files_total, numbers.size(counts.bytes_total)),
         (uploaded, counts.files_uploaded, numbers.size(counts.bytes_uploaded)),
         ("files-unchanged", counts.files_unchanged, ""),
         ("files-removed", counts.files_removed, ""),
@@ -72,9 +75,14 @@ def _counts(report: Report, language: Language) -> str:
     return _table(head, [[word(name, language), numbers.count(n), amount] for name, n, amount in rows], right=1)
 
 
+def _columns(report: Report) -> tuple[str, str]:
+    """What the first two numbers are called: those of a run that was cut short are no totals."""
+    total = "files-so-far" if is_cut_short(report) else "files-total"
+    return total, "files-to-upload" if report.dry_run else "files-uploaded"
+
+
 def _roots(report: Report, language: Language) -> str:
-    uploaded = "files-to-upload" if report.dry_run else "files-uploaded"
-    names = ("path", "destination", "files-total", uploaded, "files-unchanged", "files-removed", "files-failed", "size")
+    names = ("path", "destination", *_columns(report), "files-unchanged", "files-removed", "files-failed", "size")
     rows = []
     for root in report.roots[:PATHS]:
         c = root.counts
@@ -88,7 +96,7 @@ def _roots(report: Report, language: Language) -> str:
 
 def _details(report: Report, language: Language) -> str:
     rows = [[word(name, language), value] for name, value in _facts(report, language) if value]
-    return f"### {word('details', language)}\n\n" + _table([word("what", language), ""], rows)
+    return _FOLD.format(heading=word("details", language), table=_table([word("what", language), ""], rows))
 
 
 def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:

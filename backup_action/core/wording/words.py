@@ -167,11 +167,11 @@ WORDS: Final[Mapping[str, Word]] = {
         "{files} {files:file|files} to upload ({size}), {unchanged} unchanged, {total} in all ({total-size}).",
     ),
     "uploaded-so-far-line": Word(
-        "目前已处理的文件中，已上传 {files} 个（{size}），未变化 {unchanged} 个。",
+        "截至停止时已处理的文件中，已上传 {files} 个（{size}），未变化 {unchanged} 个。",
         "{files} {files:file|files} uploaded ({size}), {unchanged} unchanged, of those seen so far.",
     ),
     "to-upload-so-far-line": Word(
-        "目前已处理的文件中，将上传 {files} 个（{size}），未变化 {unchanged} 个。",
+        "截至停止时已处理的文件中，将上传 {files} 个（{size}），未变化 {unchanged} 个。",
         "{files} {files:file|files} to upload ({size}), {unchanged} unchanged, of those seen so far.",
     ),
     "report-file": Word("报告", "Report"),
