@@ -291,7 +291,7 @@ def test_content_is_held_only_while_it_is_sent(box: Box) -> None:
         write(box.tree, {f"{at}": block[:-1] + bytes([at])})
     code = (
         "import re, sys; from backup_action.__main__ import run; code = run();"
-        "print(re.search('VmHWM: *([0-9]+) kB', open('/proc/self/status').read())[1]); sys.exit(code)"
+        "print(re.search('VmHWM:[^0-9]*([0-9]+) kB', open('/proc/self/status').read())[1]); sys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, "backup", "--path", "tree => t", "--prefix", "p"], cwd=box.folder,
