@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,18 +11,6 @@ import requests
 
 from backup_action.sandbox.serve import Sandbox
 from backup_action.sandbox.world import Fault, Knobs
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Sandbox:
-    assert requests.post(f"{running.control}/reset", timeout=5).ok
-    return running
 
 
 def tell(box: Sandbox, path: str, body: Any) -> requests.Response:

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -34,18 +33,6 @@ ALL = [
     {"msgtype": "actionCard", "actionCard": BUTTONS},
     {"msgtype": "feedCard", "feedCard": FEED},
 ]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Sandbox:
-    assert requests.post(f"{running.control}/reset", timeout=5).ok
-    return running
 
 
 def signature(timestamp: str, secret: str) -> str:

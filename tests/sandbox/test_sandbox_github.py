@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import jwt
@@ -19,18 +18,6 @@ CLAIMS = """jti sub aud iss iat nbf exp actor actor_id base_ref head_ref check_r
 event_name job_workflow_ref job_workflow_sha ref ref_type ref_protected repository repository_id repository_owner
 repository_owner_id repository_visibility run_id run_number run_attempt runner_environment sha workflow workflow_ref
 workflow_sha"""
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Sandbox:
-    assert requests.post(f"{running.control}/reset", timeout=5).ok
-    return running
 
 
 def ask(box: Sandbox, audience: str = AUDIENCE, *, bearer: str | None = None) -> requests.Response:

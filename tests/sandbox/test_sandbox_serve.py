@@ -33,18 +33,6 @@ OSS_SANDBOX_BUCKET OSS_SANDBOX_VERSIONED_BUCKET OSS_SANDBOX_CONTROL
 """
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Sandbox:
-    assert requests.post(f"{running.control}/reset", timeout=5).ok
-    return running
-
-
 def bucket(environment: dict[str, str], name: str = "", auth: object = None) -> oss2.Bucket:
     """The vendor's client, with the permanent key unless another is given."""
     keys = [environment[f"OSS_SANDBOX_ACCESS_KEY_{part}"] for part in ("ID", "SECRET")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,18 +32,6 @@ OBJECTS = {
     "Version": "1",
     "Statement": [{"Effect": "Allow", "Action": ["oss:*Object"], "Resource": ["acs:oss:*:*:b/*"]}],
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Sandbox:
-    assert requests.post(f"{running.control}/reset", timeout=5).ok
-    return running
 
 
 def token_of(box: Sandbox, audience: str = AUDIENCE) -> str:
