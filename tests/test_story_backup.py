@@ -299,3 +299,12 @@ def test_content_is_held_only_while_it_is_sent(box: Box) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 240 << 10, "KiB at the peak, libraries included"
+
+
+def test_a_snapshot_that_the_bucket_does_not_confirm_is_no_success(box: Box) -> None:
+    write(box.tree, {"a": b"1"})
+    lost = {"kind": "drop-header", "request": "head", "key": "*.jsonl.zst", "count": -1}
+    box.post("faults", [lost | {"header": "x-oss-hash-crc64ecma"}])
+    ended = box.backup()
+    assert ended.code == 6 and not ended.told.verified and ended.told.snapshot is None
+    assert ended.told.problem_counts["stored.mismatch"] == 1
