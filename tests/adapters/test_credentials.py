@@ -38,8 +38,8 @@ def test_only_keys_of_the_accounts_own_role_are_used(account: str, is_used: bool
     with Sandbox() as box, http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         role = credentials.Role(
-            f"acs:ram::{account}:role/oss-backup", f"acs:ram::{account}:oidc-provider/github", "sts.aliyuncs.com", "s-1",
-            900, f"http://127.0.0.1:{server.server_port}", "{}",
+            f"acs:ram::{account}:role/oss-backup", f"acs:ram::{account}:oidc-provider/github", "sts.aliyuncs.com",
+            "s-1", 900, f"http://127.0.0.1:{server.server_port}", "{}",
         )  # fmt: skip
         try:
             if is_used:
