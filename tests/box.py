@@ -17,7 +17,7 @@ from typing import Any
 import oss2
 import zstandard
 
-from backup_action.core import report
+from backup_action.core import place, report
 from backup_action.core.report import Report
 from backup_action.sandbox.serve import Sandbox
 
@@ -151,3 +151,15 @@ def disk(folder: Path) -> dict[str, str]:
                 with open(path, "rb") as file:
                     found[os.path.relpath(path, folder)] = hashlib.sha256(file.read()).hexdigest()
     return found
+
+
+def wanted(box: Box) -> dict[str, str]:
+    """What the bucket must hold of the tree after `Box.backup`."""
+    return {place.code(f"t/{path}"): digest for path, digest in disk(box.tree).items()}
+
+
+def uploads(box: Box) -> list[str]:
+    """Keys of multipart uploads that nobody ended."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return [upload.key for upload in oss2.MultipartUploadIterator(box.client())]

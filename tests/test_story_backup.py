@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -308,3 +309,38 @@ def test_a_snapshot_that_the_bucket_does_not_confirm_is_no_success(box: Box) -> 
     ended = box.backup()
     assert ended.code == 6 and not ended.told.verified and ended.told.snapshot is None
     assert ended.told.problem_counts["stored.mismatch"] == 1
+
+
+def test_a_snapshot_under_another_name_is_not_taken_for_it(box: Box) -> None:
+    write(box.tree, {"a": b"1"})
+    first = box.backup().told.snapshot
+    write(box.tree, {"a": b"2"})
+    assert first and box.backup().code == 0
+    folder, later = "p/.oss-backup/snapshots", f"20991231T000000Z-{first.id[-8:]}"
+    time.sleep(1.1)  # OSS's clock counts seconds, and the copy has to be the newest
+    old = box.client().get_object(f"{folder}/{first.id}.jsonl.zst").read()
+    box.client().put_object(f"{folder}/{later}.jsonl.zst", old)
+    puts = box.sent()
+    ended = box.backup()
+    assert ended.code == 6 and later in ended.text and first.id in ended.text
+    assert box.sent() == puts, "nothing is written"
+
+
+def test_a_large_file_rewritten_while_it_is_sent_is_never_half_old_half_new(box: Box) -> None:
+    """The first 64 MiB are read at once; the rest when parts are through. In between all of it is rewritten."""
+    write(box.tree, {"large": b"1" * (80 << 20)})
+    box.post("settings", {"latency": 1.0})
+    process = box.start(
+        "backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en"
+    )  # fmt: skip
+    while not box.sent("oss.initiate") and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.4)
+    with (box.tree / "large").open("r+b") as file:
+        file.write(b"2" * (80 << 20))
+    box.post("settings", {"latency": 0})
+    ended = box.end(process)
+    assert ended.code == 0, ended.text
+    assert box.objects() == keys(box.tree)
+    entry = next(e for e in box.snapshots()[-1] if e.get("path") == "t/large")
+    assert entry["sha256"] == keys(box.tree)["t/large"] and box.sent("oss.abort") == 1

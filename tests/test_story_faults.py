@@ -10,17 +10,14 @@ import socket
 import threading
 import time
 import urllib.request
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import oss2
 import pytest
 import zstandard
-from box import Box, Ended, disk
+from box import Box, Ended, uploads, wanted
 
-from backup_action.core import place
 from backup_action.sandbox.serve import Sandbox
 
 CRC = "x-oss-hash-crc64ecma"
@@ -41,17 +38,6 @@ def write(box: Box, name: str, data: bytes) -> None:
     path = box.tree / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-
-
-def wanted(box: Box) -> dict[str, str]:
-    return {place.code(f"t/{path}"): digest for path, digest in disk(box.tree).items()}
-
-
-def uploads(box: Box) -> list[str]:
-    """Keys of multipart uploads that nobody ended."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return [upload.key for upload in oss2.MultipartUploadIterator(box.client())]
 
 
 def unspent(box: Box) -> list[Fault]:

@@ -6,16 +6,13 @@ import random
 import signal
 import subprocess
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import oss2
 import pytest
-from box import PROGRAM, Box, Ended, disk
+from box import PROGRAM, Box, Ended, disk, uploads, wanted
 
-from backup_action.core import place
 from backup_action.sandbox.serve import Sandbox
 
 GONE = 10.0  # seconds; the promise is five, and GitHub kills what is still there after ten
@@ -33,17 +30,6 @@ def write(tree: Path, name: str, data: bytes) -> None:
     path = tree / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-
-
-def wanted(box: Box) -> dict[str, str]:
-    return {place.code(f"t/{path}"): digest for path, digest in disk(box.tree).items()}
-
-
-def uploads(box: Box) -> list[str]:
-    """Keys of multipart uploads that nobody ended."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return [upload.key for upload in oss2.MultipartUploadIterator(box.client())]
 
 
 def until(done: Callable[[], bool], seconds: float = 30) -> None:

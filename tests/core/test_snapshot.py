@@ -146,6 +146,16 @@ def test_a_snapshot_with_a_right_digest_and_wrong_content_is_refused(wrong, why)
         Snapshot(plain_snapshot(head_line(), *wrong(lines)))
 
 
+def test_a_digest_that_is_not_the_contents_is_refused() -> None:
+    """Whoever packs the lines anew makes the frame right; the digest is what tells."""
+    lines = [encode_entry(entry)[:-1] for entry in SAMPLE[:2]]
+    plain = zstandard.ZstdDecompressor().decompress(plain_snapshot(head_line(), *lines))
+    other = plain.replace(b"ab" * 32, b"cd" * 32, 1)
+    assert other != plain
+    with pytest.raises(Unreadable, match="digest"):
+        Snapshot(zstandard.ZstdCompressor(write_checksum=True).compress(other))
+
+
 @pytest.mark.parametrize("other", ["oss-backup/2", "oss-backup/0", "", "tar"])
 def test_another_format_is_refused_by_name(other: str) -> None:
     head = head_line().replace(b'"oss-backup/1"', json.dumps(other).encode())
