@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from backup_action.sandbox.control import reset
 from backup_action.sandbox.serve import Sandbox
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `box`, which all stories share
@@ -47,3 +48,10 @@ def _sandbox() -> Iterator[Sandbox]:
 def box(_sandbox: Sandbox, tmp_path: Path) -> Box:
     """The sandbox, empty, and the program run against it as a process."""
     return Box(_sandbox, tmp_path)
+
+
+@pytest.fixture
+def cloud(_sandbox: Sandbox) -> Sandbox:
+    """The sandbox, empty, for tests that ask its stand-ins themselves."""
+    reset(_sandbox.world)
+    return _sandbox

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,7 +17,7 @@ from backup_action.publish import Audience
 from backup_action.sandbox import command_files
 from backup_action.sandbox.serve import Sandbox
 from backup_action.sandbox.workflow_commands import Processor
-from backup_action.sandbox.world import Fault, Knobs
+from backup_action.sandbox.world import Fault
 
 REPORT = Report(
     command="backup",
@@ -28,7 +27,10 @@ REPORT = Report(
     started_at="2026-11-22T18:00:00Z",
     duration_seconds=12.5,
     run=Run(
-        host="box", repository="example/quant", run_id="77", url="https://github.com/example/quant/actions/runs/77"
+        host="cloud",
+        repository="example/quant",
+        run_id="77",
+        url="https://github.com/example/quant/actions/runs/77",
     ),
     target=Target("bucket-1", "cn-hangzhou", "daily/"),
     source="example/quant",
@@ -48,24 +50,10 @@ FAILED = msgspec.structs.replace(
 )
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(sandbox: Sandbox) -> Iterator[Sandbox]:
-    yield sandbox
-    sandbox.world.knobs = Knobs()
-    for pile in (sandbox.world.faults, sandbox.world.messages, sandbox.world.dingtalk_times):
-        pile.clear()
-
-
 class Step:
     """A step on GitHub: its files, and the audience that they make."""
 
-    def __init__(self, folder: Path, box: Sandbox | None = None, **settings: object) -> None:
+    def __init__(self, folder: Path, cloud: Sandbox | None = None, **settings: object) -> None:
         self.output, self.summary, self.temp = folder / "output", folder / "summary", folder / "temp"
         self.output.touch()
         self.summary.touch()
@@ -76,9 +64,9 @@ class Step:
             "RUNNER_TEMP": str(self.temp),
         }
         robot = {}
-        if box:
-            robot["webhook"] = box.environment["OSS_BACKUP_DINGTALK_WEBHOOK"]
-            robot["secret"] = box.environment["OSS_BACKUP_DINGTALK_SECRET"]
+        if cloud:
+            robot["webhook"] = cloud.environment["OSS_BACKUP_DINGTALK_WEBHOOK"]
+            robot["secret"] = cloud.environment["OSS_BACKUP_DINGTALK_SECRET"]
         self.audience = Audience(self.environ, **(robot | settings))  # type: ignore[arg-type]
 
     @property
@@ -91,9 +79,9 @@ def kinds(report: Report) -> list[Kind]:
     return [problem.kind for problem in report.problems]
 
 
-def test_everyone_is_told_of_a_success(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    step = Step(tmp_path, box, keyword="行情", at=("13800000000",))
-    box.world.knobs.dingtalk_keyword = "行情"
+def test_everyone_is_told_of_a_success(cloud: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = Step(tmp_path, cloud, keyword="行情", at=("13800000000",))
+    cloud.world.knobs.dingtalk_keyword = "行情"
     told = publish.publish(REPORT, step.audience)
     said = capsys.readouterr()
     path = Path(told.report_path)
@@ -101,7 +89,7 @@ def test_everyone_is_told_of_a_success(box: Sandbox, tmp_path: Path, capsys: pyt
     assert re.fullmatch(r"report-77-[0-9a-f]{8}\.json", path.name) and path.parent == step.temp / "oss-backup"
     assert reporting.decode(path.read_bytes()) == told
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    (message,) = box.world.messages
+    (message,) = cloud.world.messages
     assert message["notified"] == ["13800000000"] and "20261122T180000Z-1a2b3c4d" in message["text"]
     assert step.outputs == dict(reporting.outputs(told, title=message["title"], text=message["text"]))
     assert step.outputs["report-path"] == str(path)
@@ -109,13 +97,13 @@ def test_everyone_is_told_of_a_success(box: Sandbox, tmp_path: Path, capsys: pyt
     assert said.out == "" and "备份已完成" in said.err
 
 
-def test_everyone_is_told_of_a_failure(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    step = Step(tmp_path, box, language="en")
+def test_everyone_is_told_of_a_failure(cloud: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = Step(tmp_path, cloud, language="en")
     told = publish.publish(FAILED, step.audience)
     said = capsys.readouterr()
     (annotation,) = annotations(said.out)
     assert (annotation.level, annotation.properties["title"]) == ("error", "Missing right on OSS")
-    for text in (annotation.message, said.err, step.summary.read_text(), box.world.messages[0]["text"]):
+    for text in (annotation.message, said.err, step.summary.read_text(), cloud.world.messages[0]["text"]):
         assert "oss:PutObject" in text and "R-1" in text
     assert (told.status, told.exit_code, step.outputs["status"]) == (Status.DENIED, 4, "denied")
 
@@ -173,9 +161,9 @@ def break_summary(step: Step) -> None:
     [(break_report, "report-"), (break_outputs, "GITHUB_OUTPUT"), (break_summary, "GITHUB_STEP_SUMMARY")],
 )
 def test_who_cannot_be_told_costs_nobody_else(
-    broken: object, where: str, status: Report, box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    broken: object, where: str, status: Report, cloud: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    step = Step(tmp_path, box, language="en")
+    step = Step(tmp_path, cloud, language="en")
     broken(step)  # type: ignore[operator]
     told = publish.publish(status, step.audience)
     said = capsys.readouterr()
@@ -183,7 +171,7 @@ def test_who_cannot_be_told_costs_nobody_else(
     (warning,) = [problem for problem in told.problems if problem.kind is Kind.PUBLISH_FAILED]
     assert where in warning.where and warning.facts["reason"]
     assert told.problem_counts["publish.failed"] == 1
-    assert len(box.world.messages) == 1
+    assert len(cloud.world.messages) == 1
     assert "could not be written" in said.err
     if broken is break_report:
         assert told.report_path == "" and step.outputs["report-path"] == ""
@@ -204,10 +192,10 @@ def test_an_older_report_is_not_passed_off_as_this_one(tmp_path: Path) -> None:
     assert publish.publish(REPORT, audience).report_path == ""
 
 
-def test_a_robot_that_fails_is_a_warning(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_robot_that_fails_is_a_warning(cloud: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fault = Fault("status", "dingtalk", status=200, code="300005", message="token is not exist", count=-1)
-    box.world.faults.append(fault)
-    step = Step(tmp_path, box, language="en")
+    cloud.world.faults.append(fault)
+    step = Step(tmp_path, cloud, language="en")
     told = publish.publish(REPORT, step.audience)
     assert (told.status, told.exit_code, kinds(told)) == (Status.OK, 0, [Kind.NOTIFY_FAILED])
     assert reporting.decode(Path(told.report_path).read_bytes()) == told
@@ -227,16 +215,16 @@ def test_a_robot_that_fails_is_a_warning(box: Sandbox, tmp_path: Path, capsys: p
         ("never", FAILED, False),
     ],
 )
-def test_when_the_robot_is_told(notify_on: str, report: Report, called: bool, box: Sandbox, tmp_path: Path) -> None:
-    publish.publish(report, Step(tmp_path, box, notify_on=notify_on).audience)
-    assert len(box.world.messages) == called
+def test_when_the_robot_is_told(notify_on: str, report: Report, called: bool, cloud: Sandbox, tmp_path: Path) -> None:
+    publish.publish(report, Step(tmp_path, cloud, notify_on=notify_on).audience)
+    assert len(cloud.world.messages) == called
 
 
 def test_without_a_webhook_nobody_is_called(tmp_path: Path) -> None:
     assert publish.notify(REPORT, Step(tmp_path).audience) is None
 
 
-def test_no_secret_gets_out(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_secret_gets_out(cloud: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secret = 'S3cr/t+k=y"\n中文-end'
     forms = [
         secret,
@@ -249,12 +237,18 @@ def test_no_secret_gets_out(box: Sandbox, tmp_path: Path, capsys: pytest.Capture
     report = msgspec.structs.replace(
         FAILED, problems=problems, source=secret, identity=forms[1], roots=[RootLine(secret, forms[2])]
     )
-    step = Step(tmp_path, box, secrets=(secret,))
+    step = Step(tmp_path, cloud, secrets=(secret,))
     token = urllib.parse.parse_qs(urllib.parse.urlsplit(step.audience.webhook).query)["access_token"][0]
     report = msgspec.structs.replace(report, version=f"{token} {step.audience.secret}")
     told = publish.publish(report, step.audience)
     said = capsys.readouterr()
-    texts = [said.out, said.err, step.summary.read_text(), step.output.read_text(), json.dumps(box.world.messages)]
+    texts = [
+        said.out,
+        said.err,
+        step.summary.read_text(),
+        step.output.read_text(),
+        json.dumps(cloud.world.messages),
+    ]
     texts += [Path(told.report_path).read_text(), repr(told), repr(step.audience)]
     for text in texts:
         for form in (*forms, token, step.audience.secret):
@@ -264,24 +258,24 @@ def test_no_secret_gets_out(box: Sandbox, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_what_rendering_makes_is_looked_at_too(
-    box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cloud: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    step = Step(tmp_path, box, secrets=("OSS 备份：访问被拒绝", "缺少 OSS 权限"))
+    step = Step(tmp_path, cloud, secrets=("OSS 备份：访问被拒绝", "缺少 OSS 权限"))
     publish.publish(FAILED, step.audience)
     said = capsys.readouterr()
-    texts = [step.outputs["notification-title"], step.summary.read_text(), box.world.messages[0]["title"]]
+    texts = [step.outputs["notification-title"], step.summary.read_text(), cloud.world.messages[0]["title"]]
     for text in (*texts, said.err, *(one.properties["title"] for one in annotations(said.out))):
         assert "***" in text and "访问被拒绝" not in text.splitlines()[0] and "缺少 OSS 权限" not in text
 
 
-def test_names_that_are_no_utf_8_reach_everyone(box: Sandbox, tmp_path: Path) -> None:
+def test_names_that_are_no_utf_8_reach_everyone(cloud: Sandbox, tmp_path: Path) -> None:
     name = b"data/\xff\n::error::x".decode(errors="surrogateescape")
-    step = Step(tmp_path, box)
+    step = Step(tmp_path, cloud)
     problem = Problem(Kind.FILE_UNREADABLE, name, {name: name})
     report = msgspec.structs.replace(FAILED, problems=[problem], roots=[RootLine(name, name)], source=name)
     told = publish.publish(report, step.audience)
     assert kinds(told) == [Kind.FILE_UNREADABLE]
-    for text in (step.summary.read_text(), box.world.messages[0]["text"]):
+    for text in (step.summary.read_text(), cloud.world.messages[0]["text"]):
         assert r"data/\xff\n::error::x" in text
     assert reporting.decode(Path(told.report_path).read_bytes()).problems[0].where == "data/\\xff\n::error::x"
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -14,30 +13,14 @@ from backup_action.core import wording
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.render import Message
 from backup_action.sandbox.serve import Sandbox
-from backup_action.sandbox.world import Fault, Knobs
+from backup_action.sandbox.world import Fault
 
 MESSAGE = Message("OSS 备份：成功", "#### 完成 ✅\n\n@13800000000 @user1")
 TOKEN, SECRET = "5ecre7" * 10, "SEC5ecre7"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(sandbox: Sandbox) -> Iterator[Sandbox]:
-    yield sandbox
-    world = sandbox.world
-    world.knobs = Knobs()
-    for pile in (world.faults, world.messages, world.dingtalk_times):
-        pile.clear()
-    world.dingtalk_limited_until = 0.0
-
-
-def robot(box: Sandbox) -> dict[str, str]:
-    environment = box.environment
+def robot(cloud: Sandbox) -> dict[str, str]:
+    environment = cloud.environment
     return {
         "webhook": environment["OSS_BACKUP_DINGTALK_WEBHOOK"],
         "secret": environment["OSS_BACKUP_DINGTALK_SECRET"],
@@ -48,29 +31,29 @@ def no_wait(seconds: float) -> None:
     """In place of sleeping."""
 
 
-def test_a_message_arrives_signed(box: Sandbox) -> None:
-    assert dingtalk.send(MESSAGE, **robot(box), at=["13800000000", "user1"]) is None
-    (message,) = box.world.messages
+def test_a_message_arrives_signed(cloud: Sandbox) -> None:
+    assert dingtalk.send(MESSAGE, **robot(cloud), at=["13800000000", "user1"]) is None
+    (message,) = cloud.world.messages
     assert (message["msgtype"], message["title"], message["text"]) == ("markdown", MESSAGE.title, MESSAGE.text)
     assert message["at"] == {"atMobiles": ["13800000000"], "atUserIds": ["user1"], "isAtAll": False}
     assert message["notified"] == ["13800000000", "user1"]
 
 
-def test_the_signature_is_right_at_every_time_and_encoded_once(box: Sandbox) -> None:
+def test_the_signature_is_right_at_every_time_and_encoded_once(cloud: Sandbox) -> None:
     for offset in range(40):  # base64 has + or / in most of them, which encoding twice or never would spoil
-        box.world.dingtalk_times.clear()
-        assert dingtalk.send(MESSAGE, **robot(box), now=lambda: time.time() + offset) is None  # noqa: B023
+        cloud.world.dingtalk_times.clear()
+        assert dingtalk.send(MESSAGE, **robot(cloud), now=lambda: time.time() + offset) is None  # noqa: B023
 
 
 def test_the_signature_of_the_documentation() -> None:
     assert dingtalk.sign("1700000000000", "SECtest") == "aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g="
 
 
-def test_everybody_is_called_only_when_asked_for(box: Sandbox) -> None:
+def test_everybody_is_called_only_when_asked_for(cloud: Sandbox) -> None:
     hostile = Message("@all", "@all @所有人")
-    assert dingtalk.send(hostile, **robot(box), at=["user1"]) is None
-    assert dingtalk.send(hostile, **robot(box), at=["all", "user1"]) is None
-    assert [message["at"]["isAtAll"] for message in box.world.messages] == [False, True]
+    assert dingtalk.send(hostile, **robot(cloud), at=["user1"]) is None
+    assert dingtalk.send(hostile, **robot(cloud), at=["all", "user1"]) is None
+    assert [message["at"]["isAtAll"] for message in cloud.world.messages] == [False, True]
 
 
 NAMES = st.one_of(st.from_regex(r"\A[0-9]{10,12}\Z"), st.sampled_from(["all", "user", " u ", "", "１" * 11]))
@@ -101,13 +84,13 @@ def test_each_recipient_is_of_one_sort(at: list[str]) -> None:
         ("460101", "message too long, exceed 20000 bytes", ""),
     ],
 )
-def test_a_refusal_is_told_once_with_its_cause(box: Sandbox, code: str, text: str, cause: str) -> None:
-    box.world.faults.append(Fault("status", "dingtalk", status=200, code=code, message=text, count=-1))
-    before = box.world.counts["dingtalk.send"]
-    problem = dingtalk.send(MESSAGE, **robot(box), sleep=no_wait)
+def test_a_refusal_is_told_once_with_its_cause(cloud: Sandbox, code: str, text: str, cause: str) -> None:
+    cloud.world.faults.append(Fault("status", "dingtalk", status=200, code=code, message=text, count=-1))
+    before = cloud.world.counts["dingtalk.send"]
+    problem = dingtalk.send(MESSAGE, **robot(cloud), sleep=no_wait)
     assert problem is not None and problem.kind is Kind.NOTIFY_FAILED
     assert problem.facts == {"errcode": code, "errmsg": text} | ({"cause": cause} if cause else {})
-    assert box.world.counts["dingtalk.send"] == before + 1
+    assert cloud.world.counts["dingtalk.send"] == before + 1
     assert cause == "" or wording.sentence(problem, "en").advice != wording.sentence(Problem(problem.kind), "en").advice
 
 
@@ -119,38 +102,38 @@ def test_a_refusal_is_told_once_with_its_cause(box: Sandbox, code: str, text: st
         ("token", {"webhook": "wrong"}),
     ],
 )
-def test_the_robot_itself_refuses(box: Sandbox, cause: str, wrong: dict[str, object]) -> None:
-    options: dict[str, object] = {**robot(box), **wrong}
+def test_the_robot_itself_refuses(cloud: Sandbox, cause: str, wrong: dict[str, object]) -> None:
+    options: dict[str, object] = {**robot(cloud), **wrong}
     if options["webhook"] == "wrong":
-        options["webhook"] = robot(box)["webhook"][:-1]
+        options["webhook"] = robot(cloud)["webhook"][:-1]
     problem = dingtalk.send(MESSAGE, **options)  # type: ignore[arg-type]
     assert problem is not None and problem.facts["cause"] == cause
-    assert not box.world.messages
+    assert not cloud.world.messages
 
 
-def test_the_robot_wants_its_keyword(box: Sandbox) -> None:
-    box.world.knobs.dingtalk_keyword = "行情"
-    problem = dingtalk.send(MESSAGE, **robot(box))
+def test_the_robot_wants_its_keyword(cloud: Sandbox) -> None:
+    cloud.world.knobs.dingtalk_keyword = "行情"
+    problem = dingtalk.send(MESSAGE, **robot(cloud))
     assert problem is not None and problem.facts["cause"] == "keyword"
 
 
-def test_too_many_messages(box: Sandbox) -> None:
-    box.world.knobs.dingtalk_per_minute = 1
-    assert dingtalk.send(MESSAGE, **robot(box)) is None
-    problem = dingtalk.send(MESSAGE, **robot(box), sleep=no_wait)
+def test_too_many_messages(cloud: Sandbox) -> None:
+    cloud.world.knobs.dingtalk_per_minute = 1
+    assert dingtalk.send(MESSAGE, **robot(cloud)) is None
+    problem = dingtalk.send(MESSAGE, **robot(cloud), sleep=no_wait)
     assert problem is not None and problem.facts["cause"] == "rate"
-    assert len(box.world.messages) == 1
+    assert len(cloud.world.messages) == 1
 
 
-def test_a_busy_robot_is_asked_again_at_most_three_times(box: Sandbox) -> None:
-    box.world.faults.append(Fault("status", "dingtalk", status=200, count=2))
-    assert dingtalk.send(MESSAGE, **robot(box), sleep=no_wait) is None
-    assert len(box.world.messages) == 1
-    before = box.world.counts["dingtalk.send"]
-    box.world.faults[:] = [Fault("status", "dingtalk", status=200, count=-1)]
-    problem = dingtalk.send(MESSAGE, **robot(box), sleep=no_wait)
+def test_a_busy_robot_is_asked_again_at_most_three_times(cloud: Sandbox) -> None:
+    cloud.world.faults.append(Fault("status", "dingtalk", status=200, count=2))
+    assert dingtalk.send(MESSAGE, **robot(cloud), sleep=no_wait) is None
+    assert len(cloud.world.messages) == 1
+    before = cloud.world.counts["dingtalk.send"]
+    cloud.world.faults[:] = [Fault("status", "dingtalk", status=200, count=-1)]
+    problem = dingtalk.send(MESSAGE, **robot(cloud), sleep=no_wait)
     assert problem is not None and problem.facts == {"errcode": "-1", "errmsg": "系统繁忙"}
-    assert box.world.counts["dingtalk.send"] == before + 3
+    assert cloud.world.counts["dingtalk.send"] == before + 3
 
 
 @pytest.mark.parametrize(
@@ -226,10 +209,10 @@ def test_nothing_is_sent_to_anybody_else(webhook: str) -> None:
     assert problem is not None and problem.facts == {"cause": "webhook"}
 
 
-def test_a_message_over_the_limit_is_not_sent(box: Sandbox) -> None:
-    problem = dingtalk.send(Message("t", "长" * 7000), **robot(box))
+def test_a_message_over_the_limit_is_not_sent(cloud: Sandbox) -> None:
+    problem = dingtalk.send(Message("t", "长" * 7000), **robot(cloud))
     assert problem is not None and "20000" in problem.facts["reason"]
-    assert not box.world.messages
+    assert not cloud.world.messages
 
 
 def test_what_must_not_be_shown() -> None:

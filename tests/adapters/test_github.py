@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import jwt
@@ -27,19 +26,6 @@ ON = {"GITHUB_ACTIONS": "true"}
 AUDIENCE = "oss-backup.1234 &x=1"  # what would end the parameter if it were not quoted
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(sandbox: Sandbox) -> Iterator[Sandbox]:
-    yield sandbox
-    sandbox.world.faults.clear()
-    sandbox.world.knobs.claims.clear()
-
-
 TITLES = [wording.label(kind, language) for kind in Kind for language in ("zh", "en")]
 
 
@@ -57,30 +43,34 @@ def asking(url: str) -> dict[str, str]:
     return {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/token?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "bearer-5ecre7"}
 
 
-def test_a_token_for_the_audience(box: Sandbox) -> None:
-    token = github.oidc_token(box.environment, AUDIENCE)
+def test_a_token_for_the_audience(cloud: Sandbox) -> None:
+    token = github.oidc_token(cloud.environment, AUDIENCE)
     claims = github.claims(token)
     assert (claims["aud"], claims["sub"], claims["event_name"]) == (AUDIENCE, SUBJECT, "schedule")
     assert int(claims["exp"]) > time.time()
 
 
-def test_the_token_is_masked_before_it_is_returned(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    token = github.oidc_token(box.environment | ON, AUDIENCE)
+def test_the_token_is_masked_before_it_is_returned(cloud: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    token = github.oidc_token(cloud.environment | ON, AUDIENCE)
     said = capsys.readouterr()
     command = parse(said.out.strip())
     assert command is not None and (command.name, command.data) == ("add-mask", token)
     assert said.err == ""
 
 
-def test_passing_failures_are_tried_again(box: Sandbox) -> None:
-    box.world.faults += [Fault("status", "github", status=503), Fault("reset", "github"), Fault("throttle", "github")]
-    assert github.oidc_token(box.environment, AUDIENCE, sleep=no_wait)
-    assert not [fault for fault in box.world.faults if fault.count]
+def test_passing_failures_are_tried_again(cloud: Sandbox) -> None:
+    cloud.world.faults += [
+        Fault("status", "github", status=503),
+        Fault("reset", "github"),
+        Fault("throttle", "github"),
+    ]
+    assert github.oidc_token(cloud.environment, AUDIENCE, sleep=no_wait)
+    assert not [fault for fault in cloud.world.faults if fault.count]
 
 
-def test_only_the_claims_that_may_be_shown(box: Sandbox) -> None:
-    box.world.knobs.claims.update({"actor": "someone", "repo_property_secret": "x"})
-    assert set(github.claims(github.oidc_token(box.environment, AUDIENCE))) <= set(github.CLAIMS)
+def test_only_the_claims_that_may_be_shown(cloud: Sandbox) -> None:
+    cloud.world.knobs.claims.update({"actor": "someone", "repo_property_secret": "x"})
+    assert set(github.claims(github.oidc_token(cloud.environment, AUDIENCE))) <= set(github.CLAIMS)
     token = jwt.encode({"sub": "s", "aud": ["a", "b"], "jti": "x"}, "k" * 32)
     assert github.claims(token) == {
         "sub": "s",
@@ -156,9 +146,9 @@ def test_an_answer_without_a_token_is_a_refusal(status: int, body: bytes, capsys
     assert capsys.readouterr().out == ""
 
 
-def test_a_token_for_somebody_else_is_a_refusal(box: Sandbox) -> None:
-    box.world.knobs.claims["aud"] = "https://github.com/somebody"
-    stop = stopped(box.environment)
+def test_a_token_for_somebody_else_is_a_refusal(cloud: Sandbox) -> None:
+    cloud.world.knobs.claims["aud"] = "https://github.com/somebody"
+    stop = stopped(cloud.environment)
     assert stop.problem.kind is Kind.OIDC_REFUSED
     assert "https://github.com/somebody" in stop.problem.facts["reason"]
 
@@ -204,8 +194,8 @@ def test_where_it_runs() -> None:
     page = "https://github.com/example/quant/actions/runs/77/attempts/2"
     facts = ("example/quant", "oss-backup", "77", "2", "c0ffee", "refs/heads/main", "someone", "schedule", page)
     names = ("repository", "workflow", "run_id", "attempt", "commit", "ref", "actor", "event", "url")
-    assert github.run_of(RUNNER, "box") == Run(host="box", **dict(zip(names, facts, strict=True)))
-    assert github.run_of({**RUNNER, "GITHUB_ACTIONS": ""}, "box") == Run(host="box")
+    assert github.run_of(RUNNER, "cloud") == Run(host="cloud", **dict(zip(names, facts, strict=True)))
+    assert github.run_of({**RUNNER, "GITHUB_ACTIONS": ""}, "cloud") == Run(host="cloud")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +209,7 @@ def test_where_it_runs() -> None:
     ],
 )
 def test_a_page_is_made_of_plain_parts_alone(strange: dict[str, str]) -> None:
-    assert github.run_of(RUNNER | strange, "box").url == ""
+    assert github.run_of(RUNNER | strange, "cloud").url == ""
 
 
 @given(st.text(), st.sampled_from(TITLES), st.sampled_from(["error", "warning"]))
