@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import email.utils
 import errno
-import ipaddress
 import logging
 import os
 import queue
@@ -30,6 +29,8 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from backup_action.core import address
 
 LIMIT_BYTES: Final = 1 << 20
 PAUSE_FIRST: Final = 0.5  # seconds
@@ -107,12 +108,7 @@ def check(url: str) -> None:
 
 
 def _plain_allowed(scheme: str, host: str | None) -> bool:
-    if scheme != "http" or not host:
-        return False
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return scheme == "http" and address.is_loopback(host or "")
 
 
 def _wait(state: Any) -> float:

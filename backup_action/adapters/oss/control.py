@@ -34,7 +34,6 @@ class Control:
         self._data = data
         self._attempts: Attempts = data.attempts
         self._session: Any = None
-        self.open: dict[str, str] = {}  # upload id -> key, of uploads begun and not ended
 
     async def begin(self, key: str, headers: Mapping[str, str]) -> str:
         """Begins an upload; its id. Cancelled while OSS has not answered, it still ends what OSS may have begun."""
@@ -42,13 +41,11 @@ class Control:
             self._ask("oss:PutObject", key, lambda bucket: bucket.init_multipart_upload(key, dict(headers)).upload_id)
         )
         try:
-            upload = str(await asyncio.shield(asked))
+            return str(await asyncio.shield(asked))
         except asyncio.CancelledError:
             with contextlib.suppress(Stop, TimeoutError):
                 await self.abort(key, str(await asyncio.wait_for(asked, LAST_WORD)))
             raise
-        self.open[upload] = key
-        return upload
 
     async def complete(self, key: str, upload: str, parts: Iterable[Written], crc64: int) -> Written:
         """Makes the object of its parts, in order. `crc64` is the whole object's, as the first reading gave it.
@@ -68,7 +65,6 @@ class Control:
         except Refusal:
             headers = {}
         told = await self._proven(key, {name.lower(): value for name, value in headers.items()}, crc64)
-        self.open.pop(upload, None)
         return Written(told.get("etag", "").strip('"'), told.get("x-oss-version-id", ""), crc64)
 
     async def _proven(self, key: str, told: dict[str, str], crc64: int) -> dict[str, str]:
@@ -88,7 +84,6 @@ class Control:
         right = "oss:AbortMultipartUpload"
         with contextlib.suppress(Refusal):
             await self._ask(right, key, lambda bucket: bucket.abort_multipart_upload(key, upload), absent=True)
-        self.open.pop(upload, None)
 
     async def _ask(self, right: str, key: str, do: Callable[[Any], T], *, absent: bool = False) -> T:
         async def once(credentials: Credentials) -> T:
