@@ -48,6 +48,7 @@ class Settings:
 
     command: str = _row("backup", "What to do: `backup` or `notify`.", choices=("backup", "notify"))
     config: str = _row("", "A config file (TOML) with any of these settings.")
+    profile: str = _row("", "A profile of the config file: its `[profiles.NAME]` table.", rule=address.profile)
     role_to_assume: str = _row("", "ARN of the RAM role to assume.", rule=address.role_arn)
     oidc_provider_arn: str = _row("", "ARN of the RAM OIDC provider that trusts GitHub.", rule=address.provider_arn)
     audience: str = _row(
@@ -66,7 +67,29 @@ class Settings:
     exclude: tuple[str, ...] = _row((), "Patterns of what to leave out, as in .gitignore, one a line.")
     include: tuple[str, ...] = _row((), "Patterns of the only files to take, as in .gitignore, one a line.")
     source: str = _row("", "Name that snapshots belong to; default: the repository, or the host.", rule=address.word)
+    layout: str = _row("tree", "How files lie in the bucket: `tree`, each an object of its own.", choices=("tree",))
+    history: str = _row(
+        "auto", "Keep what a run replaces or removes: `auto`, or `none` for the newest only.", choices=("auto", "none")
+    )
+    delete: bool = _row(False, "Remove from the bucket what is gone from the disk, if a snapshot of ours named it.")
+    max_shrink: int = _row(50, "Percent of the files or bytes that may be gone since the last run, 0 to 100.", high=100)
+    max_change: int = _row(50, "Percent of the files that may change while history is off, 0 to 100.", high=100)
+    follow_symlinks: bool = _row(False, "Back up what a link leads to, where that is below the same path.")
+    storage_class: str = _row("", "Storage class of the files; default: the bucket's.", choices=address.CLASSES)
+    server_side_encryption: str = _row(
+        "", "Encryption by OSS; default: the bucket's.", choices=("AES256", "KMS", "SM4")
+    )
+    kms_key_id: str = _row("", "The KMS key, for `server-side-encryption: KMS`; default: OSS's own.", rule=address.word)
+    tags: tuple[str, ...] = _row(
+        (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag
+    )
     concurrency: int = _row(128, "Requests to the bucket at a time, 1 to 512.", low=1, high=512)
+    bandwidth_limit: str = _row(
+        "", "Most bytes to send in a second, such as `20MB`; default: no limit.", rule=address.rate
+    )
+    deadline_minutes: int = _row(0, "Minutes after which nothing more is sent; 0: no end, at most 7,200.", high=7_200)
+    proxy: str = _row("", "HTTP proxy for every neighbour: `http://host:port`.", rule=address.proxy, secret=True)
+    ca_bundle: str = _row("", "File of the certificates (PEM) to trust in place of the usual ones.")
     dry_run: bool = _row(False, "Say what would be done, and write nothing.")
     language: str = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"))
     dingtalk_webhook: str = _row("", "Address of a DingTalk robot to tell.", rule=address.webhook, secret=True)
@@ -150,6 +173,9 @@ def require(settings: Settings, command: str) -> None:
     for name in needed:
         if not getattr(settings, name.replace("-", "_")):
             raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))
+    if settings.kms_key_id and settings.server_side_encryption != "KMS":
+        rule = "together with `server-side-encryption: KMS`"
+        raise Stop(Kind.SETTING_CONTRADICTION, "kms-key-id", given=settings.kms_key_id, rule=rule)
     role, provider = settings.role_to_assume, settings.oidc_provider_arn
     if "role-to-assume" in needed and address.account(role) != address.account(provider):
         rule = "of the same account as `role-to-assume`"

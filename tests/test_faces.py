@@ -87,7 +87,7 @@ def test_the_readme_has_the_table_of_inputs(readme: Path) -> None:
     assert list(told) == list(TABLE)
     for name, row in told.items():
         default = settings.Settings.__dataclass_fields__[name.replace("-", "_")].default
-        shown = {True: "`true`", False: "`false`", "": "", (): ""}.get(default, f"`{default}`")
+        shown = "" if default in ("", ()) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         assert row[1] == shown, name
         if readme.name == "README.md":
             assert row[2] == TABLE[name].help, name

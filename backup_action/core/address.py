@@ -13,6 +13,9 @@ from typing import Final
 
 CATALOGUE: Final = ".oss-backup"  # the folder below the prefix that is ours
 PREFIX_MAX: Final = 512  # bytes; leaves at least half of OSS's 1,023 to the paths
+CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")  # storage classes of OSS
+TAG_KEY_MAX: Final = 128  # characters (OSS, PutObjectTagging)
+TAG_VALUE_MAX: Final = 256
 
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z0-9]+)+")
@@ -20,6 +23,9 @@ _ROLE = re.compile(r"acs:ram::(\d{1,32}):role/[A-Za-z0-9.@_-]{1,64}")
 _PROVIDER = re.compile(r"acs:ram::(\d{1,32}):oidc-provider/[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _SESSION = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+aliyuncs\.com")
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TAG = re.compile(r"[A-Za-z0-9 +\-=._:/]*")
+_RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMGT]?)(i?)B?(?:/s)?", re.IGNORECASE)
 
 
 def bucket(text: str) -> str:
@@ -131,3 +137,47 @@ def prefix(text: str) -> str:
     if any(segment in ("", ".", "..", CATALOGUE) for segment in segments):
         raise ValueError(f"no empty segment, `.`, `..` or `{CATALOGUE}`")
     return bare + "/"
+
+
+def profile(text: str) -> str:
+    """A profile's name: up to 64 letters, digits, `_` and `-`, beginning with a letter or digit."""
+    if not _PROFILE.fullmatch(text):
+        raise ValueError("up to 64 letters, digits, `_` and `-`, beginning with a letter or digit")
+    return text
+
+
+def tag(text: str) -> str:
+    """An object tag as `key=value`, within OSS's limits for both."""
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not 0 < len(key) <= TAG_KEY_MAX or len(value) > TAG_VALUE_MAX or not _TAG.fullmatch(key + value):
+        raise ValueError("`key=value` of letters, digits, blanks and `+-=._:/`, at most 128 and 256 characters")
+    return f"{key}={value}"
+
+
+def rate(text: str) -> str:
+    """A number of bytes a second, as digits: `20MB`, `1.5 GiB/s`, `500000`. KB is 1,000 bytes, KiB 1,024."""
+    told = _RATE.fullmatch(text)
+    power = "bkmgt".index(told[2].lower() or "b") if told else 0
+    number = float(told[1]) * (1024 if told[3] else 1000) ** power if told else 0.0
+    if number < 1024:
+        raise ValueError("bytes a second from 1 KiB up, such as `20MB` or `1.5 GiB`")
+    return str(int(number))
+
+
+def proxy(text: str) -> str:
+    """An HTTP proxy: `http://[user:password@]host:port`, nothing behind it."""
+    parts = urllib.parse.urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if (
+        parts.scheme != "http"
+        or not parts.hostname
+        or not port
+        or parts.path.strip("/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError("`http://host:port`, or `http://user:password@host:port`")
+    return f"http://{parts.netloc}"

@@ -23,7 +23,7 @@ class _Rule(NamedTuple):
 _FORMS: Final[Mapping[str, str]] = {
     "{number}": r"(?P<number>[0-9,]+)",
     "{other}": r"(?P<other>[0-9,]+)",
-    "{choices}": r"(?P<choices>`[a-z-]+`(?:, `[a-z-]+`)*)",
+    "{choices}": r"(?P<choices>`[A-Za-z0-9-]+`(?:, `[A-Za-z0-9-]+`)*)",
     "{name}": r"`(?P<name>.*)`",
     "{reason}": r"(?P<reason>.*)",
 }
@@ -79,6 +79,24 @@ RULES: Final[tuple[_Rule, ...]] = (
     _Rule("text without NUL", "不含 NUL 字符的文本"),
     _Rule("`true` or `false`", "`true` 或 `false`"),
     _Rule("a whole number from {number} to {other}", "{number} 到 {other} 之间的整数"),
+    _Rule(
+        "up to 64 letters, digits, `_` and `-`, beginning with a letter or digit",
+        "最多 64 个字母、数字、`_` 和 `-`，以字母或数字开头",
+    ),
+    _Rule(
+        "`key=value` of letters, digits, blanks and `+-=._:/`, at most 128 and 256 characters",
+        "`key=value`，只含字母、数字、空格和 `+-=._:/`，键最多 128 个字符，值最多 256 个",
+    ),
+    _Rule(
+        "bytes a second from 1 KiB up, such as `20MB` or `1.5 GiB`",
+        "每秒字节数，至少 1 KiB，例如 `20MB` 或 `1.5 GiB`",
+    ),
+    _Rule(
+        "`http://host:port`, or `http://user:password@host:port`",
+        "`http://host:port` 或 `http://user:password@host:port`",
+    ),
+    _Rule("together with `server-side-encryption: KMS`", "与 `server-side-encryption: KMS` 一起使用"),
+    _Rule("at most {number} of them", "最多 {number} 个"),
 )
 
 
