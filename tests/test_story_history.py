@@ -213,6 +213,7 @@ def test_a_removed_file_with_delete_goes_to_the_history(box: Box, size: int) -> 
     assert set(box.objects()) == {"t/a"}
     state, found = assert_whole(box, *trees[:2])
     assert where(state, found[0], "b") == where(state, found[0], "d/e/c") == "history"
+    assert found[1].gone == {"t/b", "t/d/e/c"}, "it is committed first, and says what is removed then"
     back_up(box, whole, "--delete")
     assert_whole(box, *trees)
     assert set(box.objects()) == {"t/a", "t/b", "t/d/e/c"}
