@@ -16,9 +16,13 @@ _one_at_a_time = threading.Lock()
 
 def say(line: str) -> None:
     """Prints one line. May be called from any thread; lines never mix."""
-    data = f"{escape.log(line)}\n"
+    put(f"{escape.log(line)}\n")
+
+
+def put(text: str) -> None:
+    """Prints a text of ours as it is, in one go: signs that move a terminal's cursor too."""
     with _one_at_a_time, contextlib.suppress(OSError, ValueError, AttributeError):  # closed, broken, or none at all
         # The encoding of a stream depends on the locale; what cannot be encoded is shown as an escape.
         encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-        sys.stderr.write(data.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stderr.flush()

@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import msgspec
 
-from backup_action.adapters import credentials, github
+from backup_action.adapters import credentials, github, progress
 from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.adapters.oss.place import Place
-from backup_action.core import place, plan, rights, selection
+from backup_action.core import place, plan, recent, render, rights, selection, snapshot
 from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.report import Draft, SnapshotLine, Target
@@ -25,6 +26,7 @@ from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, 
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.core.tally import Tally
+from backup_action.core.wording import Language
 from backup_action.settings import Settings
 from backup_action.transfer.flow import together
 from backup_action.transfer.upload import Upload
@@ -40,6 +42,7 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
     keys = keyring(settings, environ, draft)
     where = bucket_of(settings)
     announce(draft, settings, where, roots)
+    await progress.tell(render.looking(language_of(settings)))
     async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
         try:
             vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
@@ -57,7 +60,8 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
                 vault, roots, writer, draft.tally, concurrency=settings.concurrency, dry=settings.dry_run,
                 stopped=stopped,
             )  # fmt: skip
-            await upload.run(items)
+            async with watched(draft, scanned, settings, environ):
+                await upload.run(items)
             draft.tally.out_of_reach(len(scanned.unread))
             if not settings.dry_run:
                 await commit(vault, writer, head, parent, scanned, draft)
@@ -104,7 +108,7 @@ def bucket_of(settings: Settings) -> Place:
 
 def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, ...]) -> None:
     """Puts into the draft what is known before anything is asked."""
-    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, LAYOUT)
+    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, LAYOUT, history=settings.history)
     draft.source = settings.source or draft.run.repository or draft.run.host
     draft.dry_run = settings.dry_run
     draft.roots = tuple((root.source, root.destination) for root in roots)
@@ -132,9 +136,26 @@ def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots:
         draft.tell(Problem(Kind.ROOTS_DROPPED, ", ".join(left), {"snapshot": parent.id}))
 
 
+@asynccontextmanager
+async def watched(draft: Draft, scanned: Scan, settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[None]:
+    """Says how far the transfer is while it runs, and what comes before and after it."""
+    language, files, size = language_of(settings), sum(scanned.files), sum(scanned.bytes)
+    await progress.tell(render.sending(files, size, language, dry_run=settings.dry_run))
+    async with progress.shown(draft.tally, files, size, language, environ):
+        yield
+    if not settings.dry_run:
+        await progress.tell(render.committing(language))
+
+
+def language_of(settings: Settings) -> Language:
+    """The language for people."""
+    return "en" if settings.language == "en" else "zh"
+
+
 def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
     """The head of the new snapshot."""
     run = draft.run
+    draft.recent, draft.kept = parent.recent if parent else [], recent.kept(vault.kept())
     return Head(
         format=FORMAT,
         id=vault.new_id(draft.started),
@@ -146,6 +167,7 @@ def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot 
         roots=list(roots),
         parent=Parent(parent.id, parent.foot.digest) if parent else None,
         origin=Origin(run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor),
+        recent=draft.recent,
     )
 
 
@@ -154,11 +176,14 @@ async def commit(
 ) -> None:
     """Ends the snapshot and stores it; from here on it is one that can be restored."""
     tally: Tally = draft.tally
-    complete = scanned.complete and not tally.total().files_failed
-    data, foot = writer.finish(dict(tally.problem_counts), complete=complete)
+    counts = tally.total()
+    complete = scanned.complete and not counts.files_failed
+    effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, counts.bytes_uploaded)
+    data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort)
     written = await vault.commit(head.id, data)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
+    draft.recent, draft.kept = snapshot.recent(head, foot), recent.kept([*vault.kept(), head.id])
     draft.verified = True
     draft.target = msgspec.structs.replace(draft.target, versioning=versioning(written))
 
