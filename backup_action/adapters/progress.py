@@ -32,7 +32,8 @@ TERMINAL = 0.25  # and on a terminal
 PATIENCE: Final = 0.5  # seconds that a stuck console is waited for: a cancelled job has little time
 _CALM: Final = (40, 4)  # looks that a rate is made of: ten seconds on a terminal, two minutes in a log
 _STEPS: Final = 1000  # of a whole bar
-_BAR: Final = 20  # columns, where there is room for it
+_BAR: Final = 20  # columns
+_WIDE: Final = 98  # columns of a terminal that has room for a bar beside the figures
 _CLEAR: Final = "\x1b[K"  # to the end of the line: click counts letters, and a Chinese one takes two columns
 
 
@@ -42,8 +43,11 @@ class Screen(Protocol):
     def show(self, done: Progress) -> None:
         """Shows how far it is. May block, and is called from a thread."""
 
-    def close(self) -> None:
-        """Ends what is shown; what comes next begins on a clean line."""
+    def close(self, done: Progress) -> None:
+        """Shows the last of it; what comes next begins on a clean line."""
+
+    def mute(self) -> None:
+        """From here on nothing is shown, whatever is still under way in a thread."""
 
 
 async def tell(line: str) -> None:
@@ -70,7 +74,8 @@ async def shown(
     finally:
         task.cancel()
         with contextlib.suppress(Exception):  # no line is worth a backup
-            await asyncio.wait_for(aside(screen.close), PATIENCE)
+            await asyncio.wait_for(aside(functools.partial(screen.close, _look(tally, pace))), PATIENCE)
+        screen.mute()
 
 
 def on_terminal(environ: Mapping[str, str]) -> bool:
@@ -107,7 +112,10 @@ class Log:
         if self._is_open:
             console.say(render.progress(done, self._language))
 
-    def close(self) -> None:
+    def close(self, done: Progress) -> None:
+        """The report's lines come next, and say it better."""
+
+    def mute(self) -> None:
         """Nothing more is said."""
         self._is_open = False
 
@@ -121,40 +129,51 @@ class Terminal:
         self._text = ""
         self._lock = threading.Lock()
         self._state = "new"
+        self._stream = _Stream()
         self._bar = click.progressbar(
-            range(_STEPS), file=_Stream(), show_eta=False, show_percent=False, color=True, update_min_steps=0,
+            range(_STEPS), file=self._stream, show_eta=False, show_percent=False, color=True, update_min_steps=0,
             item_show_func=lambda _: self._text,
         )  # fmt: skip
 
     def show(self, done: Progress) -> None:
         """Draws the line anew."""
         with self._lock:
-            if self._state == "closed":
-                return
-            self._state = "drawn"
-            room = columns() - 1  # in the last column a terminal may begin a new line
-            self._text = render.progress(done, self._language, room)
-            bar = min(_BAR, room - render.cells(self._text) - 4)
-            self._bar.bar_template = f"{'[%(bar)s]  ' if bar >= _BAR // 2 else ''}%(info)s{_CLEAR}"
-            self._bar.width, self._bar.max_width = bar, 0  # no blanks to the width of before: `_CLEAR` does that
-            self._bar.update(int(done.share * _STEPS) - self._bar.pos)
+            if self._state != "closed":
+                self._draw(done)
+                self._state = "drawn"
 
-    def close(self) -> None:
-        """Leaves the line as it was drawn last."""
+    def close(self, done: Progress) -> None:
+        """Leaves the line as it is in the end."""
         with self._lock:
             if self._state == "drawn":
+                self._draw(done)
                 self._bar.render_finish()
             self._state = "closed"
+
+    def mute(self) -> None:
+        """Nothing more is drawn, not even by a thread that was stuck: other lines come now."""
+        self._stream.is_mute = True
+
+    def _draw(self, done: Progress) -> None:
+        room = columns() - 1  # in the last column a terminal may begin a new line
+        bar = _BAR if room >= _WIDE else 0
+        self._text = render.progress(done, self._language, room - (bar + 4 if bar else 0))
+        self._bar.bar_template = f"{'[%(bar)s]  ' if bar else ''}%(info)s{_CLEAR}"
+        self._bar.width, self._bar.max_width = bar, 0  # no blanks to the width of before: `_CLEAR` does that
+        self._bar.update(int(done.share * _STEPS) - self._bar.pos)
 
 
 class _Stream(io.StringIO):
     """stderr as click writes to it: by the one gate, which lets nothing mix and minds no console that is gone."""
 
+    is_mute = False
+
     def isatty(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        console.put(text)
+        if not self.is_mute:
+            console.draw(text)
         return len(text)
 
 

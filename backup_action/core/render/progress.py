@@ -34,7 +34,7 @@ def progress(done: Progress, language: Language, columns: int = 0) -> str:
     ]
     if done.rate is not None:
         parts.append(word("progress-rate", language, size=numbers.size(round(done.rate))))
-    if done.left is not None:
+    if done.left:
         parts.append(word("progress-left", language, time=_rounded(done.left, language)))
     line = word("comma", language).join(parts)
     while columns and parts and cells(line) > columns:
@@ -49,6 +49,6 @@ def cells(text: str) -> int:
 
 
 def _rounded(seconds: float, language: Language) -> str:
-    """A time to go by: whole minutes from two on, else steps of five seconds."""
-    step = 60 if seconds >= 120 else 5
+    """A time to go by: whole minutes from two on, else steps of ten seconds."""
+    step = 60 if seconds >= 120 else 10
     return numbers.duration(max(step, -(-seconds // step) * step), language)
