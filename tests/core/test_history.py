@@ -17,7 +17,8 @@ from backup_action.core.wording import Language, word
 
 LANGUAGES: list[Language] = ["zh", "en"]
 CHART = re.compile(
-    r"```mermaid\n---\nconfig:\n  xyChart:\n    width: ([0-9]+)\n    height: 260\n---\nxychart-beta\n"
+    r"```mermaid\n---\nconfig:\n  xyChart:\n    width: ([0-9]+)\n    height: [0-9]+\n"
+    r"    xAxis:\n      labelFontSize: 10\n---\nxychart-beta\n"
     r'    title "([^"\n;]+)"\n    x-axis \[("[-0-9 :#]+"(?:, "[-0-9 :#]+")*)\]\n'
     r"    y-axis 0 --> ([0-9.]+)\n    bar \[([0-9.]+(?:, [0-9.]+)*)\]\n```\n"
 )

@@ -21,9 +21,10 @@ _SPANS: Final = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 _SIZES: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1))
 _LABELS: Final = ((5, 10), (5, 16), (5, 19))  # of 2026-11-22T18:00:00Z: month and day; and the time; and its seconds
 _NARROW: Final = 700  # Mermaid's own width; labels of many runs would lie upon each other
-_LETTER: Final = 9  # Mermaid's units that a letter of a label takes
+_FONT: Final = 10  # of the labels
+_LETTER: Final = 6  # Mermaid's units that a letter of that font takes
 _GAP: Final = 2  # letters between two labels
-_HEIGHT: Final = 260
+_HEIGHT: Final = 260  # and a wide chart is as high as a fifth of its width: a page makes it narrow again
 
 
 def blocks(report: Report, language: Language) -> Iterator[str]:
@@ -82,7 +83,9 @@ def _chart(title: str, runs: list[PastRun], values: list[float]) -> str:
         "config:",
         "  xyChart:",
         f"    width: {width}",
-        f"    height: {_HEIGHT}",
+        f"    height: {max(_HEIGHT, width // 5)}",
+        "    xAxis:",
+        f"      labelFontSize: {_FONT}",
         "---",
         "xychart-beta",
         f'    title "{title}"',

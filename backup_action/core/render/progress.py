@@ -32,7 +32,7 @@ def progress(done: Progress, language: Language, columns: int = 0) -> str:
         word("progress-files", language, count=numbers.count(done.files), total=total),
         word("progress-bytes", language, size=numbers.size(done.bytes), **{"total-size": size}),
     ]
-    if done.rate is not None:
+    if done.rate:  # 0 may only mean that a large file is on its way
         parts.append(word("progress-rate", language, size=numbers.size(round(done.rate))))
     if done.left:
         parts.append(word("progress-left", language, time=_rounded(done.left, language)))
