@@ -6,7 +6,7 @@ import time
 import msgspec
 import pytest
 import reports
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_escape import NAMES
 
@@ -49,6 +49,7 @@ rows = st.lists(st.tuples(moments, st.floats(0, 1e9), st.integers(0, 2**53)), mi
 
 
 @given(rows, st.sampled_from(LANGUAGES))
+@example([(1_795_000_000 + 86_400 * day, day, 1000 * day) for day in range(35)], "en")
 def test_a_chart_has_a_bar_for_each_run_and_the_numbers_of_the_runs(
     told: list[tuple[int, float, int]], language: Language
 ) -> None:

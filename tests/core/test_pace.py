@@ -64,6 +64,7 @@ def test_the_line(language: Language) -> None:
     assert render.progress(DONE, language) == LINES[language]
     first = render.progress(DONE._replace(rate=None, left=None), language)
     assert LINES[language].startswith(first) and "/s" not in first
+    assert render.progress(DONE._replace(rate=0.0, left=None), language) == first, "a large file may be on its way"
     over = render.progress(DONE._replace(left=0.0), language)
     assert over.endswith("MiB/s"), "who is done has nothing left"
 
