@@ -37,6 +37,7 @@ LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object tak
 LEVEL: Final = 3
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
 
+_PACKED = 1 << 16  # bytes of lines compressed together
 _PIECE = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
 _encode = msgspec.json.Encoder().encode
 _ID = re.compile(ID)
@@ -106,14 +107,22 @@ class Writer:
         """Begins with the head."""
         self._sha = hashlib.sha256()
         self._pieces: list[bytes] = []
+        self._lines = bytearray()
         self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
         self._entries = self._files = self._bytes = 0
         self._last = ""
         self._write(_encode({"head": head}) + b"\n")
 
     def _write(self, line: bytes) -> None:
-        self._sha.update(line)
-        self._pieces.append(self._frame.compress(line))
+        self._lines += line
+        if len(self._lines) >= _PACKED:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Hashes and compresses the lines that wait: one at a time, the calls would cost more than the work."""
+        self._sha.update(self._lines)
+        self._pieces.append(self._frame.compress(self._lines))
+        self._lines.clear()
 
     def add(self, entry: Entry) -> None:
         """Adds the next entry. Raises ValueError where it is not behind the last: such a snapshot could not be read."""
@@ -128,6 +137,7 @@ class Writer:
 
     def finish(self, problems: dict[str, int], *, complete: bool, effort: Effort = IDLE) -> tuple[bytes, Foot]:
         """Ends with the foot. To be called once."""
+        self._pack()
         did = (effort.tenths, effort.files_sent, effort.bytes_sent)
         foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did)
         self._pieces.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
