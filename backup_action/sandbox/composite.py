@@ -3,7 +3,8 @@
 A step runs if its condition holds; without one, if no step before it failed. `success()` and `failure()` look at the
 steps of this action so far, `cancelled()` at the job. A failed step does not end the action: the steps after it are
 judged one by one; a condition that cannot be evaluated does end it. Outputs are taken at the end, whatever happened.
-On a cancelled job every process that is still started gets its SIGINT at once, `always()` or not.
+On a cancelled job every process that is still started gets its SIGINT at once, `always()` or not; but a job's own step
+that holds after the cancellation is left to its work, with all that it starts.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ def _walk(scope: _Scope) -> Finished:
             scope.job.begin_step()
         if not _run_step(scope, step, number):
             break
+    if scope.outer is not None and scope.job.cancelled:
+        scope.result = "cancelled"
     return Finished(scope.result, _outputs(scope))
 
 
@@ -161,7 +164,8 @@ class _ConditionError(RuntimeError):
 
 
 def _holds(scope: _Scope, step: Step, env: CaseSensitive) -> bool:
-    status: Status = scope.job.status(scope.result)
+    ended = scope.outer is not None and scope.job.cancelled
+    status: Status = scope.job.status("cancelled" if ended else scope.result)
     try:
         return expressions.condition(step.condition, scope.contexts(env), status=status, workspace=scope.job.workspace)
     except ExpressionError as error:

@@ -96,6 +96,7 @@ class Job:
     steps: list[StepRun] = field(default_factory=list)
     repositories: Mapping[str, Path | None] = field(default_factory=dict)  # owner/name@ref and what stands for it here
     counted_from: int = 0  # where the annotations of the job's present step begin
+    spared: bool = False  # the present step began after the cancellation, which no longer is about it
     tracking: str = field(default_factory=lambda: f"github_{uuid.uuid4()}")
 
     @property
@@ -129,8 +130,9 @@ class Job:
             self.annotations.append(Annotation(annotation.level, message, annotation.properties))
 
     def begin_step(self) -> None:
-        """A step of the job itself begins: its annotations are counted anew."""
+        """A step of the job itself begins: its annotations are counted anew, an earlier cancellation is past."""
         self.counted_from = len(self.annotations)
+        self.spared = self.cancelled
 
     def error(self, message: str) -> None:
         """An error annotation of the runner's own."""
