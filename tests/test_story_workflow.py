@@ -35,6 +35,7 @@ paths = ["data"]
 [profiles.factors]
 prefix = "factors"
 paths = ["data/factors => factors"]
+dingtalk-keyword = "factor-desk"
 [profiles.broken]
 prefix = "broken"
 paths = ["nowhere"]
@@ -160,6 +161,7 @@ def test_each_trigger_backs_up_the_files_of_its_profile(
     assert backup_of(run)["verified"] == "true" and backup_of(run)["files-uploaded"] == str(len(wanted))
     [message] = repository.box.messages()
     assert message["title"] == backup_of(run)["notification-title"]
+    assert ("factor-desk" in str(message)) is (profile == "factors"), "a profile may have a robot's settings too"
 
 
 @pytest.mark.parametrize(("how", "named", "profile"), TRIGGERS)
@@ -172,7 +174,8 @@ def test_another_repository_calls_the_reusable_workflow(
     outputs = run.jobs["backup"].outputs
     assert set(outputs) == set(REUSABLE.call.outputs) and outputs["verified"] == "true"
     assert outputs["snapshot-id"] == backup_of(run)["snapshot-id"]
-    assert len(repository.box.messages()) == 1
+    [message] = repository.box.messages()
+    assert ("factor-desk" in str(message)) is (profile == "factors")
 
 
 def test_a_caller_without_a_robot_tells_nobody(repository: Repository) -> None:
@@ -320,6 +323,21 @@ def test_whatever_the_name_only_a_profile_of_the_file_is_chosen(tmp_path: Path, 
     except Stop as stop:
         assert name.strip() not in prefixes
         assert stop.problem.kind in (Kind.PROFILE_UNKNOWN, Kind.SETTING_MALFORMED)
+
+
+def test_a_profile_from_a_shell(repository: Repository) -> None:
+    box = repository.box
+    (box.folder / "backup.toml").write_text(CONFIG)
+    shutil.copytree(repository.tree / "data", box.folder / "data")
+    done = box.run("backup", "--config", "backup.toml", "--profile", "factors")
+    assert done.code == 0, done.text
+    assert box.objects(prefix="factors/") == repository.wanted("factors") and "factor-desk" in str(box.messages())
+    for command in ("backup", "notify"):
+        done = box.run(command, "--config", "backup.toml", "--profile", "monthly")
+        assert done.code == 2 and "has no profile called monthly" in done.text
+        assert "nightly, factors, broken" in done.text
+        done = box.run(command, "--profile", "factors", "--language", "en")
+        assert done.code == 2 and "together with `config`" in done.text
 
 
 def test_the_workflows_ask_for_no_more_than_they_need() -> None:

@@ -249,7 +249,8 @@ def test_on_a_cancelled_job_only_what_asks_for_it_runs_and_is_left_to_its_work(b
     assert [step.outcome for step in run.jobs["one"].steps if step.depth == 0] == [
         "cancelled", "skipped", "success", "success",
     ]  # fmt: skip
-    assert said(bench.hand(text, cancel=cancel)) == ["cancelled", "action"], "cancelled before it began"
+    early = bench.hand(text, cancel=cancel)
+    assert (said(early), early.conclusion) == (["cancelled", "action"], "cancelled"), "cancelled before it began"
 
 
 def test_actions_of_this_and_of_another_repository(bench: Bench) -> None:
