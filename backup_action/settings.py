@@ -151,7 +151,7 @@ def lenient(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
     """What can be read of the settings when some of them are wrong: those keep their defaults. Raises nothing."""
     given = _given(flags, environ)
     with contextlib.suppress(Stop):
-        if file := _file(given):
+        if file := _file(given, config.readable):
             profile = ""
             with contextlib.suppress(Stop):
                 profile = _profile(file, given)
@@ -202,10 +202,10 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
             raise Stop(Kind.SETTING_UNKNOWN, name, nearest=config.nearest(name, known), place="environment")
 
 
-def _file(given: Mapping[str, Given]) -> Config | None:
+def _file(given: Mapping[str, Given], read: Callable[[str, list[str]], Config] = config.read) -> Config | None:
     """The config file, where one is given."""
     names = [name for name in TABLE if name != "config"]
-    return config.read(_text("config", given["config"]), names) if "config" in given else None
+    return read(_text("config", given["config"]), names) if "config" in given else None
 
 
 def _from_config(given: Mapping[str, Given]) -> dict[str, Given]:

@@ -223,6 +223,8 @@ def test_a_mistake_in_any_profile_is_told(tmp_path: Path, line: str, kind: Kind,
     problem = stop.value.problem
     assert (problem.kind, problem.where) == (kind, where)
     assert problem.facts["place"] == f"{file} [profiles.other]" and "s3cret" not in repr(problem)
+    told = settings.lenient({"config": file, "profile": "weekly"}, {})
+    assert told.dingtalk_keyword == "week", "people must still hear of it"
 
 
 @pytest.mark.parametrize(
@@ -232,3 +234,5 @@ def test_profiles_are_tables_with_names_that_can_be_given(tmp_path: Path, conten
     with pytest.raises(Stop) as stop:
         settings.gather({"config": file_of(tmp_path, content)}, {})
     assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SETTING_MALFORMED, "profiles")
+    told = settings.lenient({"config": file_of(tmp_path, f"unknown = 1\ndingtalk-keyword = 'top'\n{content}")}, {})
+    assert told.dingtalk_keyword == "top"

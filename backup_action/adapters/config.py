@@ -5,6 +5,7 @@ Every profile is read, not only the one that is asked for: a mistake in next wee
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import tomllib
 from collections.abc import Collection, Mapping
@@ -47,6 +48,23 @@ def read(path: str, known: Collection[str]) -> Config:
     inner = [name for name in known if name != "profile"]
     profiles = {name: _settings(table, inner, empty.place(name)) for name, table in tables.items()}
     return Config(path, _settings(content, known, path), profiles)
+
+
+def readable(path: str, known: Collection[str]) -> Config:
+    """What can be read of the file when some of it is wrong. Raises Stop only where there is no TOML at all."""
+    content = _content(path)
+    tables = content.pop(PROFILES, {})
+    found = tables.items() if isinstance(tables, dict) else ()
+    profiles = {name: _right(table, known) for name, table in found if isinstance(table, dict)}
+    return Config(path, _right(content, known), profiles)
+
+
+def _right(table: Mapping[str, object], known: Collection[str]) -> dict[str, Raw]:
+    given: dict[str, Raw] = {}
+    for name, value in table.items():
+        with contextlib.suppress(Stop):
+            given |= _settings({name: value}, known, "")
+    return given
 
 
 def nearest(name: str, known: Collection[str]) -> str:

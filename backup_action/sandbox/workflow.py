@@ -164,6 +164,7 @@ def _steps(frame: _Frame, job: WorkflowJob) -> ActionRun:
 def _state(frame: _Frame, job: WorkflowJob) -> Job:
     """The job at its start, its secrets masked."""
     machine, contexts = frame.runner, frame.job_contexts()
+    _check_place(job, contexts)
     env: dict[str, str] = {}
     for name, value in {**frame.workflow.env, **job.env}.items():
         env[name] = expressions.interpolate(value, contexts)
@@ -179,11 +180,24 @@ def _state(frame: _Frame, job: WorkflowJob) -> Job:
     )
     state.echo, state.cancel, state.patience = machine.echo, machine.cancel, machine.patience
     state.repositories = machine.repositories
-    for secret in machine.secrets.values():
-        state.masker.add_lines(secret)
+    for secret in [*machine.secrets.values(), *frame.secrets.values()]:
+        state.masker.add_lines(str(secret))
     event = frame.event["event"]
     runner.write_event(state, event if isinstance(event, Mapping) else {})
     return state
+
+
+def _check_place(job: WorkflowJob, contexts: Mapping[str, Value]) -> None:
+    """Raises WorkflowError unless the job comes to labels of a runner, and to a number of minutes if to any."""
+    labels, minutes = (
+        expressions.resolve(value, contexts) if isinstance(value, str) else value
+        for value in (job.runs_on, job.minutes)
+    )
+    several = labels if isinstance(labels, list) else [labels]
+    if not several or not all(isinstance(label, str) and label for label in several):
+        raise WorkflowError(f"the job {job.id}: runs-on gives no labels")
+    if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, int | float)):
+        raise WorkflowError(f"the job {job.id}: timeout-minutes is no number")
 
 
 def _refuse_unknown_actions(job: WorkflowJob, machine: Runner) -> None:

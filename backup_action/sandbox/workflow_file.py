@@ -68,6 +68,8 @@ class WorkflowJob:
     """A job as written: either `steps`, or `uses` with what it passes on. `secrets` None: `inherit`."""
 
     id: str
+    runs_on: Value = None
+    minutes: Value = None
     condition: str = ""
     permissions: Permissions | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -190,10 +192,16 @@ def _job(name: str, known: dict[str, Any]) -> WorkflowJob:
     if not calls and not known.get("runs-on"):
         raise WorkflowError(f"the job {name}: Required property is missing: runs-on")
     expressions.check(text(known.get("if")), _RUN | {"needs"}, condition=True)
+    _concurrency(known.get("concurrency"))
+    labels = known.get("runs-on")
+    for item in [known.get("name"), known.get("timeout-minutes"), *(labels if isinstance(labels, list) else [labels])]:
+        checked(item, f"the job {name}", _JOB)
     secrets = known.get("secrets")
     inherited = secrets == "inherit"
     return WorkflowJob(
         id=name,
+        runs_on=labels,
+        minutes=known.get("timeout-minutes"),
         condition=text(known.get("if")),
         permissions=permissions(known.get("permissions")),
         env=_texts(known.get("env"), "env", _JOB | {"secrets"}),

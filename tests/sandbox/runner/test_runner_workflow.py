@@ -395,6 +395,36 @@ def test_a_call_that_github_would_refuse(bench: Bench, old: str, new: str, word:
         bench.hand(CALLER.replace(old, new))
 
 
+@pytest.mark.parametrize(
+    ("job", "word"),
+    [
+        ("{runs-on: \"${{ fromJSON('[]') }}\", steps: [{run: exit}]}", "no labels"),
+        ('{runs-on: "${{ vars.none }}", steps: [{run: exit}]}', "no labels"),
+        ('{runs-on: [x, "${{ env.X }}"], steps: [{run: exit}]}', "env"),
+        ("{runs-on: \"${{ fromJSON('[') }}\", steps: [{run: exit}]}", "JSON"),
+        ("{runs-on: x, timeout-minutes: soon, steps: [{run: exit}]}", "no number"),
+        ("{runs-on: x, concurrency: {foo: 1}, steps: [{run: exit}]}", "Unexpected value 'foo'"),
+    ],
+)
+def test_a_job_that_has_no_place_to_run(bench: Bench, job: str, word: str) -> None:
+    with pytest.raises(WorkflowError, match=word):
+        bench.hand(f"on: workflow_dispatch\njobs:\n  one: {job}\n")
+
+
+def test_a_job_may_compute_its_place(bench: Bench) -> None:
+    more = "timeout-minutes: ${{ 7 }}"
+    run = bench.job("- run: exit", "on: workflow_dispatch\nenv: {A: b}", more=more)
+    assert run.conclusion == "success"
+    text = """
+        on: workflow_dispatch
+        jobs:
+          one:
+            runs-on: ${{ fromJSON('["self-hosted", "linux"]') }}
+            steps: [{run: exit}]
+    """
+    assert bench.hand(text).conclusion == "success"
+
+
 def test_only_a_workflow_that_says_so_is_reusable_and_not_endlessly(bench: Bench) -> None:
     bench.put("library/.github/workflows/backup.yml", "on: push\njobs: {a: {runs-on: x, steps: [{run: exit}]}}")
     with pytest.raises(WorkflowError, match="not reusable"):
