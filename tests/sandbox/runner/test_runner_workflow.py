@@ -401,7 +401,7 @@ def test_a_call_that_github_would_refuse(bench: Bench, old: str, new: str, word:
         ("{runs-on: \"${{ fromJSON('[]') }}\", steps: [{run: exit}]}", "no labels"),
         ('{runs-on: "${{ vars.none }}", steps: [{run: exit}]}', "no labels"),
         ('{runs-on: [x, "${{ env.X }}"], steps: [{run: exit}]}', "env"),
-        ("{runs-on: \"${{ fromJSON('[') }}\", steps: [{run: exit}]}", "JSON"),
+        ("{runs-on: \"${{ fromJSON('[') }}\", steps: [{run: exit}]}", "fromJson"),
         ("{runs-on: x, timeout-minutes: soon, steps: [{run: exit}]}", "no number"),
         ("{runs-on: x, concurrency: {foo: 1}, steps: [{run: exit}]}", "Unexpected value 'foo'"),
     ],
