@@ -258,7 +258,6 @@ def test_another_content_takes_the_place_of_a_file_that_was_gone(box: Box, meanw
     assert ("t/x/inner" in box.objects()) == (meanwhile == "a folder" and not delete)
 
 
-@pytest.mark.xfail(strict=True, reason="a link's entry does not keep the object in mind that lies in its place")
 def test_what_lies_in_a_links_place_is_removed_once_delete_is_set(box: Box) -> None:
     """The same is left by a run that is killed between its commit and its removals."""
     trees: list[Tree] = [{"a": b"1", "x": b"old"}, {"a": b"1"}, {"a": b"1"}]

@@ -24,7 +24,7 @@ from typing import Any
 import oss2
 import pytest
 from box import Box, Ended, disk, wanted
-from reader import CATALOGUE, Bucket, Snapshot
+from reader import CATALOGUE, Bucket
 
 from backup_action.sandbox.serve import Sandbox
 
@@ -239,7 +239,6 @@ class Story:
             assert state.read_whole(snapshot) == snapshot.files
         if new:
             self.orphans -= {entry["key"] for entry in snapshots[-1].entries if entry["kind"] == "file"}
-            self.orphans |= links_in(snapshots[-1]) & state.objects.keys()
         else:
             self.orphans |= {line["key"].removeprefix("p/") for line in self.written()}
         return bool(new)
@@ -274,11 +273,6 @@ class Story:
     def objects_of(self, start: str) -> list[str]:
         assert self.state is not None
         return [key for key in self.state.objects if key.startswith(start)]
-
-
-def links_in(snapshot: Snapshot) -> set[str]:
-    """The keys that stand where a snapshot has links."""
-    return {entry.get("place", entry["path"]) for entry in snapshot.entries if entry["kind"] == "link"}
 
 
 @pytest.fixture

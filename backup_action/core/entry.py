@@ -33,7 +33,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     `racy`: changed less than 2 s before it was read, so never taken as unchanged. `stale`: could not be read this
     time; all of it is the parent's. `gone`: no longer on disk, and no part of what the snapshot restores; its object
-    still lies under its key, so it is kept in mind until the object is removed or another content takes the key.
+    still lies under its key, so it is kept in mind until the object is removed or another content takes the key. The
+    entry of a link that took a file's place says all of that object too; see `left_by` and `beside`.
     `last_modified` is the object's, seconds since 1970, 0 until a listing told it.
     """
 
@@ -72,6 +73,22 @@ class Entry(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The object's key below the prefix; "" for what is no file."""
         return self.place if self.kind is Sort.FILE else ""
+
+
+def left_by(known: Entry) -> Entry | None:
+    """What an entry says to lie under its key: a file, or the file whose place a link took, as gone; else None."""
+    if known.kind is Sort.FILE:
+        return known
+    is_beside = known.kind is Sort.LINK and known.etag
+    return msgspec.structs.replace(known, kind=Sort.FILE, target="", gone=True) if is_beside else None
+
+
+def beside(link: Entry, known: Entry) -> Entry:
+    """The entry of a link with what is known of the object that still lies in its place."""
+    return msgspec.structs.replace(
+        link, size=known.size, sha256=known.sha256, crc64=known.crc64, version=known.version, etag=known.etag,
+        last_modified=known.last_modified,
+    )  # fmt: skip
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ One step for each path that any of the three knows, in the order of keys. `decid
 | file | has it, without object | any | any | SEND | |
 | file | no | an object of the file's size | | ADOPT: kept if its content is the file's, else sent | |
 | file | no | anything else | | SEND | |
-| folder, link | any | any | | NOTE: an entry without object | |
+| folder, link | any | any | | NOTE: a link in a file's place speaks of the object that lies there | |
 | not there | has it | as the parent says | | GONE: the entry stays, marked; the object too, unless `delete` | |
 | not there | had it, gone | as the parent says | | GONE | |
 | not there | has it | not so | | DROP: nothing of ours is left to keep in mind | |
@@ -33,7 +33,7 @@ from typing import Final
 
 import msgspec
 
-from backup_action.core.entry import Entry, Sort, order
+from backup_action.core.entry import Entry, Sort, left_by, order
 from backup_action.core.found import Found, unchanged
 from backup_action.core.problem import Kind
 from backup_action.core.stored import Stored
@@ -74,12 +74,9 @@ def decide(
     found: Found | None, known: Entry | None, there: Stored | None, *, in_reach: bool = True, unfinished: int = NEVER
 ) -> Item:
     """The step for one path; see the table. `in_reach`: the scan would have found it if it existed."""
-    drift = _drift(known, there) if known is not None and known.kind is Sort.FILE else None
-    if known is not None and known.kind is Sort.FILE and drift is None and there is not None:
-        known = _timed(known, there)
-        confirmed: Entry | None = known
-    else:
-        confirmed = None
+    left = left_by(known) if known is not None else None
+    drift = _drift(left, there) if left is not None else None
+    confirmed = _timed(left, there) if left is not None and drift is None and there is not None else None
     if drift is Kind.DRIFT_REPLACED and there is not None and there.last_modified >= unfinished:
         drift = None
     if found is None:
@@ -88,7 +85,7 @@ def decide(
         return Item(Step.NOTE, found, confirmed)
     if confirmed is None:
         adopted = there is not None and there.size == found.size
-        told = drift if known is not None and not known.gone else None
+        told = drift if left is not None and not left.gone else None
         return Item(Step.ADOPT if adopted else Step.SEND, found, None, told, there if adopted else None)
     return Item(Step.KEEP if unchanged(found, confirmed) else Step.READ, found, confirmed)
 
@@ -104,7 +101,7 @@ def _without(
             return Item(Step.GONE, None, confirmed)
         return Item(Step.DROP, None, known, None, there)
     if known.kind is not Sort.FILE or confirmed is not None:
-        return Item(Step.STALE, None, known)
+        return Item(Step.STALE, None, known if confirmed is None or known.kind is not Sort.FILE else confirmed)
     return Item(Step.LOST, None, known, drift)
 
 

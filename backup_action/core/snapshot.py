@@ -13,7 +13,8 @@ The digest is the SHA-256 of all plain bytes before the foot, and each head carr
 Integers that can pass 2**53 (times in ns, inode, dev, CRC-64) are decimal strings. A path or link target that
 is no UTF-8 stands escaped for people, with its bytes in base64 beside it (`raw`, `target_raw`).
 A folder's place in the order is that of its key and `/`. An entry with `"gone": true` is no part of what is
-restored: that file is no longer on disk, and only its object still lies in the bucket. Unknown formats, fields,
+restored: that file is no longer on disk, and only its object still lies in the bucket. So does the one of which the
+entry of a link says a SHA-256 and an ETag: the link took its file's place. Unknown formats, fields,
 truncation, bytes after the end and entries out of order are errors (law 9). Anybody can read it:
 `zstd -dc FILE | head`.
 """

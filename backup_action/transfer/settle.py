@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from backup_action.adapters.oss.refusal import ONE_OBJECT
-from backup_action.core.entry import Entry, Sort
+from backup_action.core.entry import Entry, Sort, beside
 from backup_action.core.found import Found, entry
 from backup_action.core.place import Root, root_of
 from backup_action.core.plan import Item, Step
@@ -44,7 +44,7 @@ class Settling:
             case Step.NOTE if found:
                 self._tally.links += found.kind is Sort.LINK
                 self._tally.folders += found.kind is Sort.FOLDER
-                return entry(found) if known is None or not known.key else ASK
+                return entry(found) if known is None else self._displaced(found, known)
             case Step.STALE if known:
                 if known.kind is Sort.FILE:
                     self._tally.failed(None)
@@ -69,27 +69,19 @@ class Settling:
 
     async def ask(self, item: Item) -> Entry | None:
         """The entry, where it depends on an object in the bucket. Raises Stop."""
-        found, known = item.found, item.known
+        known = item.known
         if known is None:
             return None
-        if found is not None:
-            return await self._displaced(item, found, known)
         if item.drift is not Kind.DRIFT_MISSING and self._safe and await self._safe.history.has(known):
             return replace(known, stale=True)  # a run that never committed had moved it there
         if item.drift:
             self._tally.tell(Problem(item.drift, known.path))
         return None
 
-    async def _displaced(self, item: Item, found: Found, known: Entry) -> Entry:
-        """A link in the place of a file: no entry can speak of the file's object any more, so it is kept at once."""
-        try:
-            if self._safe:
-                await self._safe.clear(item)
-        except Stop as error:
-            self._tally.failed(found.root, one_object(error, found))
-            return replace(known, stale=True)
+    def _displaced(self, found: Found, known: Entry) -> Entry:
+        """A link in the place of a file, whose object still lies there."""
         self.gone.append(known)
-        return entry(found)
+        return beside(entry(found), known)
 
 
 def one_object(error: Stop, found: Found) -> Problem:
