@@ -44,7 +44,9 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
         try:
             vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
             async with together() as group:
-                scanning = group.create_task(asyncio.to_thread(scan, roots, chosen, vault.room, stopped))
+                scanning = group.create_task(
+                    asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
+                )
                 asking = group.create_task(state(vault, roots))
             scanned, (parent, listing) = scanning.result(), asking.result()
             tell_of_sources(draft, scanned, parent, roots)
@@ -55,7 +57,7 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
             writer = Writer(head)
             upload = Upload(
                 vault, roots, writer, draft.tally, concurrency=settings.concurrency, dry=settings.dry_run,
-                stopped=stopped,
+                stopped=stopped, follow=settings.follow_symlinks,
             )  # fmt: skip
             await upload.run(items)
             draft.tally.out_of_reach(len(scanned.unread))

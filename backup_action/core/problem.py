@@ -127,6 +127,8 @@ class Kind(enum.StrEnum):
     FILE_REFUSED = "file.refused"
 
     FILE_SPECIAL = "file.special"
+    LINK_OUTSIDE = "link.outside"
+    LINK_LOOP = "link.loop"
     DRIFT_MISSING = "drift.missing"
     DRIFT_REPLACED = "drift.replaced"
     ROOTS_DROPPED = "drift.roots"
@@ -148,6 +150,7 @@ def _statuses() -> dict[Kind, Status]:
         "stored": Status.DAMAGED,
         "snapshot": Status.DAMAGED,
         "file": Status.INCOMPLETE,
+        "link": Status.OK,
         "drift": Status.OK,
         "keys": Status.OK,
         "policy": Status.OK,

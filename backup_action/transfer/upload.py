@@ -57,9 +57,9 @@ class Upload:
 
     def __init__(
         self, vault: Vault, roots: tuple[Root, ...], writer: Writer, tally: Tally, *, concurrency: int, dry: bool,
-        stopped: Callable[[], bool],
+        stopped: Callable[[], bool], follow: bool = False,
     ) -> None:  # fmt: skip
-        """`stopped` is asked by readers of large files."""
+        """`stopped` is asked by readers of large files; `follow` as the scan did."""
         self._vault = vault
         self._roots = roots
         self._sources = tuple(root.source for root in roots)
@@ -67,6 +67,7 @@ class Upload:
         self._tally = tally
         self._dry = dry
         self._stopped = stopped
+        self._follow = follow
         self._concurrency = concurrency
         self._local = threading.local()
         self._openers: list[Opener] = []
@@ -178,7 +179,7 @@ class Upload:
 
     def _opener(self) -> Opener:
         if not hasattr(self._local, "opener"):
-            self._local.opener = Opener(self._sources)
+            self._local.opener = Opener(self._sources, follow=self._follow)
             self._openers.append(self._local.opener)
         opener: Opener = self._local.opener
         return opener
@@ -200,7 +201,7 @@ class Upload:
 
     async def _send_large(self, slot: Slot, item: Item, found: Found) -> None:
         try:
-            with Opener(self._sources) as opener:
+            with Opener(self._sources, follow=self._follow) as opener:
                 result = await self.large.send(item, found, opener, self._budget, self._stopped)
             if isinstance(result, Problem):
                 self._fail(slot, item, found, result)

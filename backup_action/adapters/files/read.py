@@ -27,6 +27,7 @@ from backup_action.core.problem import Kind, Problem
 
 TRIES = 3
 RACY_NS = 2_000_000_000  # a file changed this short before it was read may change again within the clock's grain
+_REPLACED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}  # the last: a link that now leads out of its root
 _AGAIN = {errno.EIO, errno.ESTALE, errno.EAGAIN, errno.EINTR}
 crc64 = fastcrc.crc64.xz
 
@@ -71,7 +72,7 @@ def read(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] =
 
 def unread(found: Found, opener: Opener, error: OSError) -> Problem:
     """The problem of a file that could not be opened or read."""
-    kind = Kind.FILE_VANISHED if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) else Kind.FILE_UNREADABLE
+    kind = Kind.FILE_VANISHED if error.errno in _REPLACED else Kind.FILE_UNREADABLE
     return Problem(kind, opener.name(found.root, found.inner), {"reason": error.strerror or type(error).__name__})
 
 
