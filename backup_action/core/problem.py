@@ -110,6 +110,7 @@ class Kind(enum.StrEnum):
     OSS_CLOCK = "oss.clock"
     OSS_ACCOUNT = "oss.account"
     OSS_KMS = "oss.kms"
+    OSS_CLASS = "oss.class"
     OSS_WORM = "oss.worm"
     OSS_REFUSED = "oss.refused"
     OSS_UNREACHABLE = "oss.unreachable"

@@ -6,6 +6,9 @@
 |---|---|---|
 | backup, tree | PutObject, GetObject, ListParts, AbortMultipartUpload on P | ListObjects under P |
 
+Where KMS encrypts, by the setting or by the bucket's own default, OSS asks KMS in the session's name: the policy leaves
+`GenerateDataKey` and `Decrypt` to the role.
+
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket.
 """
@@ -29,5 +32,6 @@ def policy(verb: str, bucket: str, prefix: str) -> str:
     statements: list[dict[str, object]] = [
         {"Effect": "Allow", "Action": list(_OBJECTS[verb]), "Resource": [f"acs:oss:*:*:{bucket}/{prefix}*"]},
         {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [f"acs:oss:*:*:{bucket}"], **under},
+        {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": ["acs:kms:*:*:*"]},
     ]
     return json.dumps({"Version": "1", "Statement": statements}, ensure_ascii=False, separators=(",", ":"))

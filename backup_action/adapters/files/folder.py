@@ -42,8 +42,15 @@ def open_folder(root: int, inner: str) -> int:
 
 
 def open_file(folder: int, name: str) -> int:
-    """A handle of the file `name` in `folder`. Never blocks on a fifo. Raises OSError, for a link too."""
-    return os.open(name, _FILE, dir_fd=folder)
+    """A handle of the file `name` in `folder`. Never blocks on a fifo. Raises OSError, for all but a regular file."""
+    return _regular(os.open(name, _FILE, dir_fd=folder))
+
+
+def _regular(handle: int) -> int:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.ENOENT, "it is no regular file any more")
+    return handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class Opener:
     def open(self, root: int, inner: str) -> int:
         """A handle of a file; "" is a root that is a file itself. Never blocks on a fifo. Raises OSError."""
         if not inner:
-            return os.open(self._sources[root], _FILE & ~os.O_NOFOLLOW)
+            return _regular(os.open(self._sources[root], _FILE & ~os.O_NOFOLLOW))
         above, _, name = inner.rpartition("/")
         folder, real = self._folder(root, above)
         try:

@@ -80,8 +80,6 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool])
     handle = opener.open(found.root, found.inner)
     try:
         before = os.fstat(handle)
-        if not stat.S_ISREG(before.st_mode):
-            raise Unstable(Kind.FILE_VANISHED, "it is no regular file any more")
         racy = max(before.st_mtime_ns, before.st_ctime_ns) >= time.time_ns() - RACY_NS
         now = msgspec.structs.replace(found, **identity(before))
         if before.st_size <= limit:
