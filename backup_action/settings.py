@@ -214,8 +214,12 @@ def _from_config(path: str) -> dict[str, Given]:
         raise Stop(Kind.CONFIG_UNREADABLE, path, reason=error.strerror) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Stop(Kind.CONFIG_MALFORMED, path, reason=error) from None
-    for name in content:
-        if name not in TABLE or name == "config":
+    for name, value in content.items():
+        if name == "config" or (name in TABLE and TABLE[name].set_up):
+            raise Stop(Kind.SETTING_MISPLACED, name, place=path, variable=variable(name))
+        if name not in TABLE and isinstance(value, dict) and (inner := next(iter(TABLE.keys() & value.keys()), "")):
+            raise Stop(Kind.SETTING_MISPLACED, inner, place=path, table=name, cause="table")
+        if name not in TABLE:
             raise Stop(Kind.SETTING_UNKNOWN, name, nearest=_nearest(name, TABLE), place=path)
     given = {name: Given(_plain(name, value, path), path) for name, value in content.items()}
     return {name: one for name, one in given.items() if one.value not in ("", [])}

@@ -93,7 +93,10 @@ def test_an_unknown_setting_is_told_with_its_nearest(tmp_path: Path) -> None:
         (b"paths = [1]", Kind.SETTING_MALFORMED),
         (b"bucket = ['a', 'b']", Kind.SETTING_MALFORMED),
         (b"[bucket]\nname = 'a'", Kind.SETTING_MALFORMED),
-        (b"config = 'other.toml'", Kind.SETTING_UNKNOWN),
+        (b"config = 'other.toml'", Kind.SETTING_MISPLACED),
+        (b"python = 'python3.12'", Kind.SETTING_MISPLACED),
+        (b"[oss]\nbucket = 'a-bucket'", Kind.SETTING_MISPLACED),
+        (b"[oss]\nx = 'a-bucket'", Kind.SETTING_UNKNOWN),
         (None, Kind.CONFIG_UNREADABLE),
     ],
 )

@@ -65,6 +65,7 @@ class Kind(enum.StrEnum):
     SETTING_MISSING = "setting.missing"
     SETTING_MALFORMED = "setting.malformed"
     SETTING_UNKNOWN = "setting.unknown"
+    SETTING_MISPLACED = "setting.misplaced"
     SETTING_CONTRADICTION = "setting.contradiction"
     CONFIG_UNREADABLE = "config.unreadable"
     CONFIG_MALFORMED = "config.malformed"
