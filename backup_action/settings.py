@@ -30,6 +30,7 @@ class Row:
 
     help: str
     rule: Callable[[str], str] | None = None  # the grammar of each value: returns its normal form or raises ValueError
+    together: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None  # the same for all items of a list at once
     choices: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
@@ -81,7 +82,7 @@ class Settings:
     )
     kms_key_id: str = _row("", "The KMS key, for `server-side-encryption: KMS`; default: OSS's own.", rule=address.word)
     tags: tuple[str, ...] = _row(
-        (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag
+        (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag, together=address.tags
     )
     concurrency: int = _row(128, "Requests to the bucket at a time, 1 to 512.", low=1, high=512)
     bandwidth_limit: str = _row(
@@ -248,7 +249,8 @@ def _value(name: str, given: Given) -> object:
     try:
         if sort == "list":
             lines = given.value.splitlines() if isinstance(given.value, str) else given.value
-            return tuple(_checked(row, line.strip()) for line in lines if line.strip())
+            items = tuple(_checked(row, line.strip()) for line in lines if line.strip())
+            return row.together(items) if row.together else items
         text = _text(name, given)
         return _switch(text) if sort == "switch" else _number(row, text) if sort == "number" else _checked(row, text)
     except ValueError as rule:

@@ -64,8 +64,11 @@ MALFORMED = {
     "role-session-name": ("a b", "64"), "role-session-expiration": ("899", "900"), "language": ("fr", "zh"),
     "sts-endpoint": ("https://user@sts.aliyuncs.com", "user"), "audience": ("a b", "255"),
     "dingtalk-webhook": ("https://example.com/robot/send?access_token=x", "oapi.dingtalk.com"),
-    "notify-on": ("sometimes", "problem"), "command": ("restore", "backup"),
+    "notify-on": ("sometimes", "problem"), "storage-class": ("Cold", "ColdArchive"), "tags": ("team", "key=value"),
+    "bandwidth-limit": ("fast", "20MB"), "proxy": ("https://proxy.example:3128", "http://host:port"),
+    "command": ("restore", "backup"),
 }  # fmt: skip
+ELEVEN = [f"k{number}=v" for number in range(11)]
 HOSTILE_ENDPOINTS = [
     "https://user@evil.example/path", "https://evil.example", "https://oss-cn-hangzhou.aliyuncs.com.evil.example",
     "https://100.100.100.200", "http://169.254.169.254", "https://oss-cn-hangzhou.aliyuncs.com:8080",
@@ -107,6 +110,12 @@ CASES: dict[str, Case] = {
                                          environ={"OSS_BACKUP_CONFIG": "absent.toml"}),
     "accounts that differ": usage("setting.contradiction", "oidc-provider-arn",
                                   environ={"OSS_BACKUP_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/github"}),
+    "a KMS key without KMS": usage("setting.contradiction", "kms-key-id", "key-1", "`server-side-encryption: KMS`",
+                                   environ={"OSS_BACKUP_KMS_KEY_ID": "key-1"}),
+    "eleven tags": usage("setting.malformed", "tags", "10", environ={"OSS_BACKUP_TAGS": "\n".join(ELEVEN)}),
+    "two tags with one key": Case(2, "usage", "setting.malformed", ("tags", "each key once", "team"),
+                                  ("tags", "每个键只能出现一次", "team"), asked=False,
+                                  flags=("--tags", "team=a", "--tags", "team=b")),
     "two paths with one place": usage("paths.overlap", "tree", flags=("--path", "other => t")),
     "a path in another": usage("paths.overlap", "tree", flags=("--path", "other => t/below")),
     "a path that does not exist": Case(
@@ -251,7 +260,8 @@ def assert_nothing_written(box: Box, case: Case) -> None:
 CHINESE = ("no bucket", "unknown variable", "a path without files", "a pull request from a fork",
            "a trust policy for another branch", "no right to write", "a bucket of another region",
            "an audience that the provider does not know", "a setting in a table of the config file",
-           "a setting of the set-up in the config file", "a path without its flag")  # fmt: skip
+           "a setting of the set-up in the config file", "a path without its flag",
+           "two tags with one key")  # fmt: skip
 # Every setting's grammar has its own test elsewhere; here a few stand for all.
 LONGER = {f"no {name}" for name in ("region", "oidc-provider-arn")} | {
     f"malformed {name}" for name in MALFORMED if name not in ("bucket", "endpoint", "dingtalk-webhook")
