@@ -175,7 +175,7 @@ def require(settings: Settings, command: str) -> None:
         if not getattr(settings, name.replace("-", "_")):
             raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))
     if settings.kms_key_id and settings.server_side_encryption != "KMS":
-        rule = "together with `server-side-encryption: KMS`"
+        rule = "used with `server-side-encryption: KMS`"
         raise Stop(Kind.SETTING_CONTRADICTION, "kms-key-id", given=settings.kms_key_id, rule=rule)
     role, provider = settings.role_to_assume, settings.oidc_provider_arn
     if "role-to-assume" in needed and address.account(role) != address.account(provider):
@@ -217,7 +217,8 @@ def _from_config(path: str) -> dict[str, Given]:
         raise Stop(Kind.CONFIG_MALFORMED, path, reason=error) from None
     for name, value in content.items():
         if name == "config" or (name in TABLE and TABLE[name].set_up):
-            raise Stop(Kind.SETTING_MISPLACED, name, place=path, variable=variable(name))
+            start = "OSS_BACKUP_" if name == "config" else "INPUT_"  # all that the set-up reads
+            raise Stop(Kind.SETTING_MISPLACED, name, place=path, variable=variable(name, start))
         if name not in TABLE and isinstance(value, dict) and (inner := next(iter(TABLE.keys() & value.keys()), "")):
             raise Stop(Kind.SETTING_MISPLACED, inner, place=path, table=name, cause="table")
         if name not in TABLE:

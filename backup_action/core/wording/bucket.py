@@ -19,8 +19,8 @@ _ADDRESSES: Final[Mapping[str, Both]] = {
         en=Text(
             "Wrong region or endpoint",
             "The bucket {bucket} is not in the region used⟨, {region}⟩⟨ (endpoint {endpoint})⟩.",
-            "Set `region` to the bucket's region⟨; OSS names the endpoint {expected-endpoint}⟩, and take out or "
-            "correct `endpoint`. The bucket's overview in the OSS console shows it.",
+            "Set `region` to the bucket's region⟨ (OSS names the endpoint {expected-endpoint})⟩, which the bucket's "
+            "overview in the OSS console shows; if `endpoint` is set, take it out or correct it.",
         ),
     ),
     Kind.OSS_BUCKET.value: Both(

@@ -83,25 +83,28 @@ _FILES: Final[Mapping[str, Both]] = {
         zh=Text(
             "文件读取期间不断变化",
             "文件 {where} 在读取期间一直在变化，多次尝试都没有读到一致的内容。",
-            "请在写入该文件的程序停止后再备份；也可以先做磁盘快照或导出，再备份那份副本；或在 `exclude` 中排除它。",
+            "如果之前备份过，快照沿用上一次的内容。请在写入该文件的程序停止后再备份；也可以先做磁盘快照或导出，再备份"
+            "那份副本；或在 `exclude` 中排除它。",
         ),
         en=Text(
             "File that kept changing",
             "The file {where} changed each time while it was read, so no consistent content of it could be had.",
-            "Run the backup while the program that writes it rests, back up a disk snapshot or an export of it, or "
-            "name it in `exclude`.",
+            "If it was backed up before, the snapshot keeps the content of then. Run the backup while the program that "
+            "writes it rests, back up a disk snapshot or an export of it, or name it in `exclude`.",
         ),
     ),
     Kind.FILE_VANISHED.value: Both(
         zh=Text(
             "文件中途消失",
             "文件 {where} 在备份过程中被删除或被替换。",
-            "下次运行会按当时的状态处理；如果它是临时文件，请在 `exclude` 中排除它。",
+            "如果之前备份过，快照沿用上一次的内容；下次运行会按当时的状态处理。如果它是临时文件，请在 `exclude` 中排除"
+            "它。",
         ),
         en=Text(
             "File that vanished",
             "The file {where} was removed or replaced while the backup ran.",
-            "The next run takes things as they are then; if it is a temporary file, name it in `exclude`.",
+            "If it was backed up before, the snapshot keeps the content of then; the next run takes things as they "
+            "are. If it is a temporary file, name it in `exclude`.",
         ),
     ),
     Kind.FILE_TOO_LARGE.value: Both(

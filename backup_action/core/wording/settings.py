@@ -118,13 +118,13 @@ TEXTS: Final[Mapping[str, Both]] = {
     Kind.SETTING_CONTRADICTION.value: Both(
         zh=Text(
             "设置互相矛盾",
-            "设置 {setting}⟨（值为 {given}）⟩与其他设置矛盾⟨：{rule}⟩。",
-            "请只保留其中一项，或把它们改成一致后重新运行。",
+            "设置 {setting}⟨（值为 {given}）⟩与其他设置不一致。",
+            "⟨要求：{rule}。⟩请改正或去掉其中一项后重新运行。",
         ),
         en=Text(
             "Settings that contradict",
-            "The setting {setting}⟨ (value {given})⟩ contradicts another one⟨: {rule}⟩.",
-            "Keep only one of them, or make them agree, and run again.",
+            "The setting {setting}⟨ (value {given})⟩ does not agree with the other settings.",
+            "⟨It has to be {rule}. ⟩Correct one of them, or take one out, and run again.",
         ),
     ),
     Kind.CONFIG_UNREADABLE.value: Both(
