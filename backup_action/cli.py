@@ -186,9 +186,9 @@ def _run(
         return notify(chosen.report, draft, audience)
     import asyncio
 
-    from backup_action.commands.backup import backup
+    from backup_action.commands import backup
 
-    asyncio.run(interruption.run(backup(chosen, environ, draft, interruption.stopped.is_set)))
+    asyncio.run(interruption.run(backup.run(chosen, environ, draft, interruption.stopped.is_set)))
     return audience
 
 

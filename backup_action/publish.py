@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from backup_action.adapters import console, dingtalk, github
+from backup_action.adapters import console, dingtalk, github, host
 from backup_action.core import escape, render
 from backup_action.core.problem import Kind, Problem, Status
 from backup_action.core.report import Report, encode, outputs
@@ -123,17 +123,7 @@ def report_path(environ: Mapping[str, str], report: Report) -> Path:
         folder = Path(environ.get("RUNNER_TEMP") or tempfile.gettempdir())
         run = run_id if run_id.isdigit() else "run"
         return folder / "oss-backup" / f"report-{run}-{randomness.token_hex(4)}.json"  # a job may run us twice
-    state = environ.get("STATE_DIRECTORY", "").split(":")[0] or environ.get("XDG_STATE_HOME", "")
-    # The XDG rules pass over a path that is not absolute.
-    folder = Path(state) if Path(state).is_absolute() else _home(environ) / ".local/state"
-    return folder / "oss-backup" / NAMES.get(report.command, "report.json")
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    try:
-        return Path(environ.get("HOME") or Path.home())
-    except RuntimeError:  # a user id without an account, as in some containers
-        return Path(tempfile.gettempdir())
+    return host.state_folder(environ) / NAMES.get(report.command, "report.json")
 
 
 def redacted(value: T, secrets: tuple[str, ...]) -> T:

@@ -22,6 +22,7 @@ from backup_action.core.report import Report
 from backup_action.sandbox.serve import Sandbox
 
 PROGRAM = (sys.executable, "-I", "-m", "backup_action")
+OWN_PUTS = 2  # that every run makes besides those of files: the lease, and the snapshot
 TIMEOUT = 120  # seconds; a run that hangs is a failure, not a wait
 
 
@@ -134,7 +135,8 @@ class Box:
         client = self.client(bucket)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            keys = sorted(item.key for item in oss2.ObjectIteratorV2(client, prefix=f"{prefix}.oss-backup/snapshots/"))
+            found = [item.key for item in oss2.ObjectIteratorV2(client, prefix=f"{prefix}.oss-backup/snapshots/")]
+            keys = sorted(key for key in found if key.endswith(".jsonl.zst"))
             frames = [client.get_object(key).read() for key in keys]
         plain = [zstandard.ZstdDecompressor().decompressobj().decompress(frame) for frame in frames]
         lines = [[json.loads(line) for line in text.splitlines()] for text in plain]

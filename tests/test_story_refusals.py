@@ -352,6 +352,30 @@ def test_a_kms_key_that_may_not_be_used_is_told(encrypted: Box, name: str, langu
     assert encrypted.objects() == {} and encrypted.snapshots() == []
 
 
+SETTINGS_CASES = {
+    "no right to write tags": denied(
+        "oss.right", ("oss:PutObjectTagging", "take the setting `tags` out"),
+        ("oss:PutObjectTagging", "去掉设置 `tags`"),
+        knobs={"role_policy": role("oss:PutObject", "oss:GetObject", "oss:ListObjects", "oss:DeleteObject")},
+        environ={"OSS_BACKUP_TAGS": "team=quant"},
+    ),
+    "a KMS key of somebody else": denied(
+        "oss.kms", ("KMS has no key", "key-9", "`kms-key-id`"), ("KMS 中没有密钥", "key-9", "`kms-key-id`"),
+        knobs={"kms_keys": {"key-9": "absent"}},
+        environ={"OSS_BACKUP_SERVER_SIDE_ENCRYPTION": "KMS", "OSS_BACKUP_KMS_KEY_ID": "key-9"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", SETTINGS_CASES)
+def test_what_the_bucket_does_not_take_of_the_settings_is_told(prepared: Box, name: str, language: str) -> None:
+    case = SETTINGS_CASES[name]
+    assert_told(prepared, case, run(prepared, case, language), language)
+    prepared.post("settings", {"role_policy": None, "kms_keys": {}})
+    assert prepared.objects() == {} and prepared.snapshots() == []
+
+
 def test_hostile_endpoints_and_prefixes_are_refused_before_anything_is_asked(prepared: Box) -> None:
     wrong = [("endpoint", one) for one in HOSTILE_ENDPOINTS[:3]] + [("prefix", one) for one in HOSTILE_PREFIXES[:3]]
     for name, value in wrong:

@@ -8,100 +8,101 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import msgspec
 
-from backup_action.adapters import credentials, github
+from backup_action import access
+from backup_action.adapters import host
+from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.attempts import Attempts
-from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.adapters.oss.control import Control
+from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
-from backup_action.core import place, plan, rights, selection
+from backup_action.core import guard, place, plan, selection
+from backup_action.core.entry import Entry
 from backup_action.core.place import Root
-from backup_action.core.problem import Kind, Problem
+from backup_action.core.plan import Item
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, SnapshotLine, Target
 from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Writer
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.core.tally import Tally
 from backup_action.settings import Settings
+from backup_action.transfer import foresight
 from backup_action.transfer.flow import together
+from backup_action.transfer.removal import Removal
 from backup_action.transfer.upload import Upload
-from backup_action.vault import Vault
+from backup_action.transfer.way import Way
+from backup_action.vault import Catalogue, History, Lease, Vault
 
 LAYOUT = "tree"
+
+
+async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
+    """The journey; once more from its beginning where another run of the source committed meanwhile."""
+    try:
+        await backup(settings, environ, draft, stopped)
+    except Stop as stop:
+        if stop.problem.kind is not Kind.PARENT_MOVED:
+            raise
+        draft.begin_again()
+        await backup(settings, environ, draft, stopped)
 
 
 async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
     """The whole journey. Fills the draft as it goes; raises Stop."""
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
-    keys = keyring(settings, environ, draft)
-    where = bucket_of(settings)
+    keys, where = access.keyring(settings, environ, draft), access.bucket_of(settings)
     announce(draft, settings, where, roots)
-    async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
-        try:
-            vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
-            async with together() as group:
-                scanning = group.create_task(
-                    asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
-                )
-                asking = group.create_task(state(vault, roots))
-            scanned, (parent, listing) = scanning.result(), asking.result()
-            tell_of_sources(draft, scanned, parent, roots)
-            items = plan.compare(
-                scanned.found, parent.entries() if parent else (), itertools.chain(*listing), scanned.covers
-            )
-            head = begin(vault, draft, roots, parent)
-            writer = Writer(head)
-            upload = Upload(
-                vault, roots, writer, draft.tally, concurrency=settings.concurrency, dry=settings.dry_run,
-                stopped=stopped, follow=settings.follow_symlinks,
-            )  # fmt: skip
-            await upload.run(items)
-            draft.tally.out_of_reach(len(scanned.unread))
-            if not settings.dry_run:
-                await commit(vault, writer, head, parent, scanned, draft)
-        finally:
-            draft.requests = bucket.requests
-            tell_of_keys(draft, settings, keys)
+    with host.alone(environ, f"{where.address}/{where.prefix} {draft.source}") as token:
+        async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
+            try:
+                vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
+                async with together() as group:
+                    scanning = group.create_task(
+                        asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
+                    )
+                    asking = group.create_task(state(vault, roots))
+                scanned, there = scanning.result(), asking.result()
+                tell_of_sources(draft, scanned, there.parent, roots)
+                await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
+                head = begin(vault, draft, roots, there.parent)
+                async with writing(vault, there, head, token, settings, draft) as way:
+                    writer = Writer(head)
+                    upload = Upload(
+                        vault, way, roots, writer, draft.tally, headers=access.describing(settings),
+                        concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
+                    )  # fmt: skip
+                    await upload.run(there.against(scanned, after_failure=bool(way and way.lease.is_after_failure)))
+                    draft.tally.out_of_reach(len(scanned.unread))
+                    if way:
+                        await commit(vault, way, writer, head, there.parent, scanned, draft)
+                        await tidy(vault, way, upload.gone, settings, roots, draft)
+            finally:
+                draft.requests = bucket.requests
+                access.tell_of_keys(draft, settings, keys)
 
 
-def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:
-    """The keys that the settings choose."""
+@dataclass(frozen=True, slots=True)
+class There:
+    """What the bucket has: the catalogue, the newest snapshot of this source, and the listing of everything else."""
 
-    def hide(secret: str) -> None:
-        github.mask(secret, environ)
-        draft.secrets.add(secret)
+    catalogue: Catalogue
+    parent: Snapshot | None
+    listing: list[Spool[Stored]]
 
-    if settings.allow_static_keys:
-        return credentials.Keyring(credentials.stored(environ, hide))
-    role = credentials.Role(
-        settings.role_to_assume,
-        settings.oidc_provider_arn,
-        settings.audience,
-        settings.role_session_name,
-        settings.role_session_expiration,
-        settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
-        rights.policy("backup", settings.bucket, settings.prefix),
-    )
-    return credentials.Keyring(lambda: credentials.assume(role, environ, hide), settings.role_session_expiration)
-
-
-def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) -> None:
-    """Notes what kind of keys the run had, if it came to have any."""
-    draft.identity = keys.identity
-    if keys.is_used and settings.allow_static_keys:
-        draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
-    elif keys.is_used and not settings.prefix:
-        draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket, {"bucket": settings.bucket}))
-
-
-def bucket_of(settings: Settings) -> Place:
-    """Which bucket, and its endpoint: the setting's or the region's public one."""
-    endpoint = settings.endpoint or f"https://oss-{settings.region}.aliyuncs.com"
-    return Place(settings.bucket, settings.region, endpoint, settings.prefix)
+    def against(self, scanned: Scan, *, after_failure: bool = False) -> Iterator[Item]:
+        """The plan. `after_failure`: a run since the parent wrote, and never committed."""
+        entries = self.parent.entries() if self.parent else iter(())
+        rows = {stored.key: stored.last_modified for stored in self.catalogue.snapshots}
+        since = rows.get(self.parent.id, plan.NEVER) if self.parent and after_failure else plan.NEVER
+        return plan.compare(scanned.found, entries, itertools.chain(*self.listing), scanned.covers, since)
 
 
 def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, ...]) -> None:
@@ -113,14 +114,14 @@ def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, 
     draft.tally.open_roots(len(roots))
 
 
-async def state(vault: Vault, roots: tuple[Root, ...]) -> tuple[Snapshot | None, list[Spool[Stored]]]:
-    """What is there: the parent and the listing. Raises Stop where another source's places overlap ours."""
+async def state(vault: Vault, roots: tuple[Root, ...]) -> There:
+    """What is there. Raises Stop where another source's places overlap ours."""
     catalogue = await vault.catalogue()
     parent = await vault.parent(catalogue)
     await vault.refuse_overlap(catalogue, roots)
     if parent is None:
         await vault.ask_to_read()
-    return parent, await vault.listing(parent.marks if parent else [])
+    return There(catalogue, parent, await vault.listing(parent.marks if parent else []))
 
 
 def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
@@ -151,20 +152,75 @@ def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot 
     )
 
 
-async def commit(
-    vault: Vault, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft
+def guards(
+    settings: Settings, scanned: Scan, there: There, roots: tuple[Root, ...], stopped: Callable[[], bool]
 ) -> None:
-    """Ends the snapshot and stores it; from here on it is one that can be restored."""
+    """Before the first write: raises Stop where a disaster on the disk would be mirrored. Not for the event loop."""
+    if there.parent is None:
+        return
+    before = (there.parent.foot.files, there.parent.foot.bytes)
+    if {root.destination for root in there.parent.head.roots} != {root.destination for root in roots}:
+        before = guard.totals(there.parent.entries(), roots)
+    if scanned.complete:
+        guard.shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
+    if settings.history == "none":
+        with Opener(tuple(root.source for root in roots), follow=settings.follow_symlinks) as opener:
+            foresight.refuse_change(
+                there.against(scanned), opener, before[0], settings.max_change,
+                removing=roots if settings.delete else (), stopped=stopped,
+            )  # fmt: skip
+
+
+@asynccontextmanager
+async def writing(
+    vault: Vault, there: There, head: Head, token: str, settings: Settings, draft: Draft
+) -> AsyncIterator[Way | None]:
+    """Holds the source's lease meanwhile; a dry run writes nothing and needs none."""
+    if settings.dry_run:
+        yield None
+        return
+    lease = Lease(vault, head.id, token, draft.run.url or draft.run.host)
+    await lease.take(there.catalogue, there.parent)
+    draft.target = msgspec.structs.replace(draft.target, versioning=lease.versioning)
+    history = History(vault, Control(vault.bucket), on=settings.history == "auto")
+    try:
+        async with together() as group:
+            keeping = group.create_task(lease.keep())
+            yield Way(lease, history, draft.tally)
+            keeping.cancel()
+    except BaseException:
+        await lease.release()
+        raise
+    finally:
+        if history.lost:
+            draft.tell(Problem(Kind.HISTORY_OFF, "history", {"count": str(history.lost)}))
+
+
+async def commit(
+    vault: Vault, way: Way, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft
+) -> None:
+    """Ends the snapshot and stores it, if the lease is still ours and the parent still the newest."""
     tally: Tally = draft.tally
+    catalogue = await vault.catalogue()
+    await vault.refuse_moved(catalogue)
+    way.lease.check(catalogue)
     complete = scanned.complete and not tally.total().files_failed
     data, foot = writer.finish(dict(tally.problem_counts), complete=complete)
-    written = await vault.commit(head.id, data)
+    await vault.commit(head.id, data)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.verified = True
-    draft.target = msgspec.structs.replace(draft.target, versioning=versioning(written))
 
 
-def versioning(written: Written) -> str:
-    """The bucket's versioning, as the answer to a PUT tells it: its versions have ids, `null` while suspended."""
-    return {"": "", "null": "Suspended"}.get(written.version, "Enabled")
+async def tidy(
+    vault: Vault, way: Way, gone: Spool[Entry], settings: Settings, roots: tuple[Root, ...], draft: Draft
+) -> None:
+    """After the commit: ends uploads that a killed run left open, and removes what is gone, if that is asked for."""
+    for begun in list(way.lease.inherited.values()):
+        await way.history.control.abort(begun.key, begun.upload)
+    if not settings.delete or not len(gone):
+        return
+    if draft.tally.total().files_failed:
+        draft.tell(Problem(Kind.DELETE_HELD, "delete"))
+        return
+    await Removal(vault, way, draft.tally).run(gone, roots)

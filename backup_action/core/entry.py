@@ -32,7 +32,9 @@ class Entry(msgspec.Struct, frozen=True):
     """One path. Paths and targets are text with surrogate escapes; `key` is below the prefix, "" but for files.
 
     `racy`: changed less than 2 s before it was read, so never taken as unchanged. `stale`: could not be read this
-    time; all of it is the parent's. `last_modified` is the object's, seconds since 1970, 0 until a listing told it.
+    time; all of it is the parent's. `gone`: no longer on disk, and no part of what the snapshot restores; its object
+    still lies under its key, so it is kept in mind until the object is removed or another content takes the key.
+    `last_modified` is the object's, seconds since 1970, 0 until a listing told it.
     """
 
     path: str
@@ -54,6 +56,17 @@ class Entry(msgspec.Struct, frozen=True):
     last_modified: int = 0
     blocks: Blocks | None = None
     chunks: list[str] = []
+    gone: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """True for a file that the snapshot restores."""
+        return self.kind is Sort.FILE and not self.gone
+
+    @property
+    def has_version(self) -> bool:
+        """True when the object has a version id of its own, by which it stays readable whatever becomes of its key."""
+        return self.version not in ("", "null")
 
     @property
     def key(self) -> str:
@@ -84,6 +97,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     last_modified: int = 0
     blocks: Blocks | None = None
     chunks: list[str] = []
+    gone: bool = False
 
 
 def order(entry: Entry) -> str:
@@ -110,7 +124,7 @@ def _line(entry: Entry) -> _Line:
         path, entry.kind, entry.place if is_file else "", "" if is_file else plain, entry.size, entry.mode,
         str(entry.mtime_ns), str(entry.ctime_ns), str(entry.dev), str(entry.inode), raw, target, target_raw,
         entry.sha256, str(entry.crc64), entry.racy, entry.stale, entry.version, entry.etag, entry.last_modified,
-        entry.blocks, entry.chunks,
+        entry.blocks, entry.chunks, entry.gone,
     )  # fmt: skip
 
 
@@ -120,7 +134,7 @@ def _entry(line: _Line) -> Entry:
     return Entry(
         path, line.kind, line.key or line.place or path, line.size, line.mode, int(line.mtime_ns), int(line.ctime_ns),
         int(line.dev), int(line.inode), target, line.sha256, int(line.crc64), line.racy, line.stale, line.version,
-        line.etag, line.last_modified, line.blocks, line.chunks,
+        line.etag, line.last_modified, line.blocks, line.chunks, line.gone,
     )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def unchanged(found: Found, known: Entry) -> bool:
     return (
         not known.racy
         and not known.stale
+        and not known.gone
         and found.kind is known.kind
         and found.size == known.size
         and found.mtime_ns == known.mtime_ns

@@ -6,19 +6,23 @@ One step for each path that any of the three knows, in the order of keys. `decid
 |---|---|---|---|---|---|
 | file | has it | as the parent says | equal | KEEP | |
 | file | has it | as the parent says | differs | READ: sent if the content is new | |
+| file | had it, gone | as the parent says | any | READ | |
 | file | has it | nothing there | any | SEND | missing |
 | file | has it | another object, of the file's size | any | ADOPT | replaced, if it is not the file |
 | file | has it | another object, of another size | any | SEND | replaced |
 | file | has it, without object | any | any | SEND | |
-| file | no | an object of the file's size | | ADOPT: kept if its CRC-64 is the file's, else sent | |
+| file | no | an object of the file's size | | ADOPT: kept if its content is the file's, else sent | |
 | file | no | anything else | | SEND | |
 | folder, link | any | any | | NOTE: an entry without object | |
-| not there | has it | any | | GONE | |
+| not there | has it | as the parent says | | GONE: the entry stays, marked; the object too, unless `delete` | |
+| not there | had it, gone | as the parent says | | GONE | |
+| not there | has it | not so | | DROP: nothing of ours is left to keep in mind | |
 | out of reach | has it | as the parent says | | STALE: the parent's entry stays | |
 | out of reach | has it | not so | | LOST: the parent's entry cannot stay | missing, replaced |
 | not there | no | there | | FOREIGN: counted, never touched | |
 
-"As the parent says" is size and ETag, and the time of last change once a listing has told it.
+"As the parent says" is size and ETag, and the time of last change once a listing has told it. What a run that never
+committed wrote is no drift: objects from `unfinished` on, seconds since 1970, may be such a run's.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from backup_action.core.problem import Kind
 from backup_action.core.stored import Stored
 
 END: Final = "\U0010ffff"  # sorts behind every key
+NEVER: Final = 1 << 62  # seconds; behind every time
 
 
 class Step(enum.Enum):
@@ -46,13 +51,17 @@ class Step(enum.Enum):
     ADOPT = "adopt"
     NOTE = "note"
     GONE = "gone"
+    DROP = "drop"
     STALE = "stale"
     LOST = "lost"
     FOREIGN = "foreign"
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One path and what is known of it. `known` is the parent's entry, with the listing's time filled in."""
+    """One path and what is known of it. `known` is the parent's entry, with the listing's time filled in.
+
+    For every step but DROP and LOST, `known` is what lies in the bucket under its key, as the listing confirmed.
+    """
 
     step: Step
     found: Found | None = None
@@ -61,29 +70,42 @@ class Item(msgspec.Struct, frozen=True):
     there: Stored | None = None  # the object to adopt
 
 
-def decide(found: Found | None, known: Entry | None, there: Stored | None, *, in_reach: bool = True) -> Item:
+def decide(
+    found: Found | None, known: Entry | None, there: Stored | None, *, in_reach: bool = True, unfinished: int = NEVER
+) -> Item:
     """The step for one path; see the table. `in_reach`: the scan would have found it if it existed."""
-    if found is None:
-        if known is None:
-            return Item(Step.FOREIGN)
-        return Item(Step.GONE, None, known) if in_reach else _out_of_reach(known, there)
-    if found.kind is not Sort.FILE:
-        return Item(Step.NOTE, found, known)
     drift = _drift(known, there) if known is not None and known.kind is Sort.FILE else None
-    if known is None or known.kind is not Sort.FILE or drift is not None or there is None:
+    if known is not None and known.kind is Sort.FILE and drift is None and there is not None:
+        known = _timed(known, there)
+        confirmed: Entry | None = known
+    else:
+        confirmed = None
+    if drift is Kind.DRIFT_REPLACED and there is not None and there.last_modified >= unfinished:
+        drift = None
+    if found is None:
+        return _without(known, confirmed, there, drift, in_reach=in_reach)
+    if found.kind is not Sort.FILE:
+        return Item(Step.NOTE, found, confirmed)
+    if confirmed is None:
         adopted = there is not None and there.size == found.size
-        return Item(Step.ADOPT if adopted else Step.SEND, found, None, drift, there if adopted else None)
-    known = _timed(known, there)
-    return Item(Step.KEEP if unchanged(found, known) else Step.READ, found, known)
+        told = drift if known is not None and not known.gone else None
+        return Item(Step.ADOPT if adopted else Step.SEND, found, None, told, there if adopted else None)
+    return Item(Step.KEEP if unchanged(found, confirmed) else Step.READ, found, confirmed)
 
 
-def _out_of_reach(known: Entry, there: Stored | None) -> Item:
-    if known.kind is not Sort.FILE:
+def _without(
+    known: Entry | None, confirmed: Entry | None, there: Stored | None, drift: Kind | None, *, in_reach: bool
+) -> Item:
+    """What is not on the disk, or cannot be seen there."""
+    if known is None:
+        return Item(Step.FOREIGN)
+    if in_reach or known.gone:
+        if confirmed is not None:
+            return Item(Step.GONE, None, confirmed)
+        return Item(Step.DROP, None, known, None, there)
+    if known.kind is not Sort.FILE or confirmed is not None:
         return Item(Step.STALE, None, known)
-    drift = _drift(known, there)
-    if drift is not None or there is None:
-        return Item(Step.LOST, None, known, drift)
-    return Item(Step.STALE, None, _timed(known, there))
+    return Item(Step.LOST, None, known, drift)
 
 
 def _drift(known: Entry, there: Stored | None) -> Kind | None:
@@ -101,8 +123,9 @@ def _timed(known: Entry, there: Stored) -> Entry:
 
 
 def compare(
-    found: Iterable[Found], known: Iterable[Entry], there: Iterable[Stored], in_reach: Callable[[str], bool]
-) -> Iterator[Item]:
+    found: Iterable[Found], known: Iterable[Entry], there: Iterable[Stored], in_reach: Callable[[str], bool],
+    unfinished: int = NEVER,
+) -> Iterator[Item]:  # fmt: skip
     """Merges the three, each in the order of keys, in one pass and constant memory. `in_reach` is asked by path."""
     disk, parent, bucket = iter(found), iter(known), iter(there)
     on_disk, in_parent, in_bucket = next(disk, None), next(parent, None), next(bucket, None)
@@ -114,7 +137,7 @@ def compare(
         one = on_disk if first == at else None
         two = in_parent if second == at else None
         reached = one is not None or two is None or in_reach(two.path)
-        yield decide(one, two, in_bucket if third == at else None, in_reach=reached)
+        yield decide(one, two, in_bucket if third == at else None, in_reach=reached, unfinished=unfinished)
         if first == at:
             on_disk = next(disk, None)
         if second == at:

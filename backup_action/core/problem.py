@@ -77,6 +77,8 @@ class Kind(enum.StrEnum):
     SOURCE_MISSING = "source.missing"
     SOURCE_EMPTY = "source.empty"
     SOURCE_UNREADABLE = "source.unreadable"
+    SOURCE_SHRUNK = "source.shrunk"
+    SOURCE_CHANGED = "source.changed"
 
     OIDC_NO_PERMISSION = "oidc.no-permission"
     OIDC_FORK = "oidc.fork"
@@ -118,6 +120,9 @@ class Kind(enum.StrEnum):
     OSS_MALFORMED = "oss.malformed"
 
     PARENT_MOVED = "parent.moved"
+    LEASE_HELD = "lease.held"
+    LEASE_LOST = "lease.lost"
+    LEASE_HOST = "lease.host"
     STORED_MISMATCH = "stored.mismatch"
     SNAPSHOT_DAMAGED = "snapshot.damaged"
     SNAPSHOT_FORMAT = "snapshot.format"
@@ -128,6 +133,11 @@ class Kind(enum.StrEnum):
     FILE_TOO_LARGE = "file.too-large"
     FILE_REFUSED = "file.refused"
 
+    FILE_LATE = "file.late"
+    HISTORY_UNKEPT = "history.unkept"
+
+    HISTORY_OFF = "history.off"
+    DELETE_HELD = "delete.held"
     FILE_SPECIAL = "file.special"
     LINK_OUTSIDE = "link.outside"
     LINK_LOOP = "link.loop"
@@ -151,8 +161,11 @@ def _statuses() -> dict[Kind, Status]:
         "oss": Status.DENIED,
         "stored": Status.DAMAGED,
         "snapshot": Status.DAMAGED,
+        "lease": Status.BUSY,
         "file": Status.INCOMPLETE,
         "link": Status.OK,
+        "history": Status.INCOMPLETE,
+        "delete": Status.OK,
         "drift": Status.OK,
         "keys": Status.OK,
         "policy": Status.OK,
@@ -172,6 +185,7 @@ def _statuses() -> dict[Kind, Status]:
         Kind.OSS_MALFORMED: Status.UNREACHABLE,
         Kind.PARENT_MOVED: Status.BUSY,
         Kind.FILE_SPECIAL: Status.OK,
+        Kind.HISTORY_OFF: Status.OK,
     }
     return {kind: exceptions.get(kind) or by_start[kind.value.partition(".")[0]] for kind in Kind}
 

@@ -78,6 +78,7 @@ class Report(msgspec.Struct, frozen=True):
     roots: list[RootLine] = []
     folders: int = 0
     links: int = 0
+    deleted_objects: int = 0  # removed from the bucket, by `delete`
     foreign_objects: int = 0  # under the prefix, named by no snapshot that was looked at
     snapshot: SnapshotLine | None = None
     verified: bool = False  # everything sent confirmed by CRC-64, everything else by the listing
@@ -146,6 +147,12 @@ class Draft:
     signal: int = 0  # the one that ended the run
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
+    def begin_again(self) -> None:
+        """Forgets what was counted and told: the run starts anew."""
+        count = len(self.tally.roots)
+        self.tally = Tally()
+        self.tally.open_roots(count)
+
     def tell(self, problem: Problem) -> None:
         """Notes a problem of the run."""
         self.tally.tell(problem)
@@ -175,6 +182,7 @@ class Draft:
             roots=[RootLine(source, place, tally.counts(number)) for (source, place), number in lines],
             folders=tally.folders,
             links=tally.links,
+            deleted_objects=tally.deleted,
             foreign_objects=tally.foreign,
             snapshot=self.snapshot,
             verified=self.verified,

@@ -9,8 +9,10 @@
 The digest is the SHA-256 of all plain bytes before the foot, and each head carries its parent's: a chain.
 Integers that can pass 2**53 (times in ns, inode, dev, CRC-64) are decimal strings. A path or link target that
 is no UTF-8 stands escaped for people, with its bytes in base64 beside it (`raw`, `target_raw`).
-A folder's place in the order is that of its key and `/`. Unknown formats, fields, truncation, bytes after the
-end and entries out of order are errors (law 9). Anybody can read it: `zstd -dc FILE | head`.
+A folder's place in the order is that of its key and `/`. An entry with `"gone": true` is no part of what is
+restored: that file is no longer on disk, and only its object still lies in the bucket. Unknown formats, fields,
+truncation, bytes after the end and entries out of order are errors (law 9). Anybody can read it:
+`zstd -dc FILE | head`.
 """
 
 from __future__ import annotations
@@ -23,13 +25,13 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
-from backup_action.core.entry import Entry, Sort, decode_entry, encode_entry, order
+from backup_action.core.entry import Entry, decode_entry, encode_entry, order
 from backup_action.core.place import Root
 
 FORMAT: Final = "oss-backup/1"
 LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
 LEVEL: Final = 3
-MARK: Final = 900  # files; a page of a listing holds 1,000, so that some may have come since
+MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
 
 _PIECE = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
 _encode = msgspec.json.Encoder().encode
@@ -111,7 +113,7 @@ class Writer:
             raise ValueError("entries out of order")
         self._last = order(entry)
         self._entries += 1
-        if entry.kind is Sort.FILE:
+        if entry.is_file:
             self._files += 1
             self._bytes += entry.size
         self._write(encode_entry(entry))
@@ -145,7 +147,7 @@ class Snapshot:
         return (decode_entry(line) for line in lines if not line.startswith(b'{"foot":'))
 
     def _check(self) -> tuple[Head, Foot]:
-        sha, last, count, files, size = hashlib.sha256(), "", 0, 0, 0
+        sha, last, count, files, size, objects = hashlib.sha256(), "", 0, 0, 0, 0
         lines = _lines(self._data)
         head = _head(next(lines, b""))
         sha.update(_encode({"head": head}) + b"\n")
@@ -162,9 +164,11 @@ class Snapshot:
             if order(entry) <= last:
                 raise Unreadable("its entries are out of order")
             last, count = order(entry), count + 1
-            if entry.kind is Sort.FILE:
+            if entry.is_file:
                 files, size = files + 1, size + entry.size
-                if files % MARK == 0:
+            if entry.key:
+                objects += 1
+                if objects % MARK == 0:
                     self.marks.append(entry.key)
         raise Unreadable("it has no end")
 

@@ -22,6 +22,7 @@ class Tally:
     folders: int = 0
     links: int = 0
     foreign: int = 0
+    deleted: int = 0  # objects removed from the bucket
 
     def open_roots(self, count: int) -> None:
         """Begins to count for this many roots."""

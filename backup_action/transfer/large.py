@@ -1,19 +1,19 @@
 """A file too large for one PUT: a multipart upload whose parts are read in order and sent side by side.
 
 The content is hashed while it is sent. Where it may be what the bucket has already, or was changed so short ago that
-its times may hide another change, it is digested first, and the two readings are compared. The upload is completed
-only if the file is the same at the end as at the beginning; else it is aborted and tried anew (law 4). Parts count
-when their CRC-64 is confirmed, the object when its own is (law 3).
+its times may hide another change, it is digested first, and the two readings are compared. A run that was
+killed left its upload open: its parts are not sent again where their content is still the file's. The upload is
+completed only if the file is the same at the end as at the beginning; else it is aborted and tried anew (law 4).
+Parts count when their CRC-64 is confirmed, the object when its own is: that of its parts combined (law 3).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,14 +34,18 @@ from backup_action.adapters.files.read import (
 )
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Written
+from backup_action.core import checksum
 from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
 from backup_action.core.found import Found, entry
 from backup_action.core.plan import Item, Step
-from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.problem import Kind, Problem
 from backup_action.transfer.flow import Budget, together
-from backup_action.vault import Vault
+from backup_action.transfer.way import Way
+from backup_action.vault import Lease, Vault
+from backup_action.vault.lease import digest
 
-ABORT: Final = 3.0  # seconds to end an upload in; a cancelled job has five
+Confirmed = dict[int, tuple[str, int]]  # ETag and size of each part that an upload has, by number
+
 PARTS_MAX: Final = 10_000  # OSS's limit
 PART_MAX: Final = 64 << 20  # bytes; parts are held in memory, so a file may have at most 625 GiB
 
@@ -58,12 +62,13 @@ class Carried:
 class Large:
     """Sends large files of one run."""
 
-    def __init__(self, vault: Vault, part: int, *, dry: bool) -> None:
-        """`part` is the usual size of a part, in bytes."""
+    def __init__(self, vault: Vault, way: Way | None, part: int, headers: Mapping[str, str]) -> None:
+        """`way` is None for a dry run; `part` is the usual size of a part, in bytes; `headers` go with the object."""
         self._vault = vault
+        self._way = way
         self._part = part
-        self._dry = dry
-        self.control = Control(vault.bucket)
+        self._headers = dict(headers)
+        self._control = Control(vault.bucket)
 
     async def send(
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
@@ -72,7 +77,7 @@ class Large:
         if found.size > PART_MAX * PARTS_MAX:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "625 GiB"})
         first: Entry | None = None
-        if item.step is not Step.SEND or self._dry:
+        if item.step is not Step.SEND or self._way is None:
             content = await asyncio.to_thread(read, found, opener, 0, stopped)
             if isinstance(content, Problem):
                 return content
@@ -81,13 +86,16 @@ class Large:
                 return Carried(first, None, sent=False)
             if item.step is Step.ADOPT and (there := await self._vault.adopt(first)):
                 return Carried(first, there, sent=False)
-            if self._dry:
+            if self._way is None:
                 return Carried(first, Written("", "", first.crc64), sent=True)
-        return await self._tries(found, opener, budget, first, stopped)
+        assert self._way is not None  # noqa: S101  (a dry run has returned)
+        await self._way.clear(item)
+        return await self._tries(self._way.lease, found, opener, budget, first, stopped)
 
     async def _tries(
-        self, found: Found, opener: Opener, budget: Budget, first: Entry | None, stopped: Callable[[], bool]
-    ) -> Carried | Problem:
+        self, lease: Lease, found: Found, opener: Opener, budget: Budget, first: Entry | None,
+        stopped: Callable[[], bool],
+    ) -> Carried | Problem:  # fmt: skip
         for attempt in range(TRIES):
             if first is None and (attempt or _is_racy(found)):
                 content = await asyncio.to_thread(read, found, opener, 0, stopped)
@@ -99,7 +107,7 @@ class Large:
             except OSError as error:
                 return unread(found, opener, error)
             try:
-                return Carried(*await self._once(handle, found, budget, first), sent=True)
+                return Carried(*await self._once(lease, handle, found, budget, first), sent=True)
             except Unstable:
                 first = None
             except OSError as error:
@@ -108,23 +116,38 @@ class Large:
                 os.close(handle)
         return Problem(Kind.FILE_CHANGING, opener.name(found.root, found.inner))
 
-    async def _once(self, handle: int, found: Found, budget: Budget, first: Entry | None) -> tuple[Entry, Written]:
+    async def _once(
+        self, lease: Lease, handle: int, found: Found, budget: Budget, first: Entry | None
+    ) -> tuple[Entry, Written]:
         before = identity(os.fstat(handle))
         reading = Reading(handle, msgspec.structs.replace(found, **before), self._part)
         key = self._vault.prefix + found.place
-        upload = await self.control.begin(key, {})
+        upload, there = await self._upload(lease, key, reading.part)
         try:
-            parts = await self._parts(reading, key, upload, budget)
-            after = await asyncio.to_thread(reading.finish)
-            if identity(os.fstat(handle)) != before or (first is not None and first.sha256 != after.sha256):
-                raise Unstable(Kind.FILE_CHANGING)
-            return after, await self.control.complete(key, upload, parts, after.crc64)
-        except BaseException:
-            with contextlib.suppress(Stop, TimeoutError):  # what went wrong first is what is told
-                await asyncio.shield(asyncio.wait_for(self.control.abort(key, upload), ABORT))
-            raise
+            async with self._control.ending(key, upload):
+                parts = await self._parts(reading, key, upload, there, budget)
+                after = await asyncio.to_thread(reading.finish)
+                if identity(os.fstat(handle)) != before or (first is not None and first.sha256 != after.sha256):
+                    raise Unstable(Kind.FILE_CHANGING)
+                return after, await self._control.complete(key, upload, parts, after.crc64)
+        finally:
+            lease.ended(key)
 
-    async def _parts(self, reading: Reading, key: str, upload: str, budget: Budget) -> list[Written]:
+    async def _upload(self, lease: Lease, key: str, part: int) -> tuple[str, Confirmed]:
+        """An upload for a key: the one that a run before left open, with the parts that it has, or a new one."""
+        before = lease.inherited.pop(key, None)
+        if before and (before.part, before.headers) == (part, digest(self._headers)):
+            there = await self._control.parts(key, before.upload)
+            if there is not None:
+                lease.began(key, before.upload, part, before.headers)
+                return before.upload, there
+        elif before:
+            await self._control.abort(key, before.upload)
+        upload = await self._control.begin(key, self._headers)
+        lease.began(key, upload, part, digest(self._headers))
+        return upload, {}
+
+    async def _parts(self, reading: Reading, key: str, upload: str, there: Confirmed, budget: Budget) -> list[Written]:
         tasks = []
         async with together() as group:
             for number in range(1, reading.count + 1):
@@ -134,12 +157,21 @@ class Large:
                 except BaseException:
                     budget.give(held)
                     raise
-                tasks.append(group.create_task(self._send_part(key, upload, number, data, budget, held)))
+                work = self._send_part(key, upload, number, data, reading.crcs[-1], there.get(number), budget, held)
+                tasks.append(group.create_task(work))
         return [task.result() for task in tasks]
 
-    async def _send_part(self, key: str, upload: str, number: int, data: bytes, budget: Budget, held: int) -> Written:
+    async def _send_part(
+        self, key: str, upload: str, number: int, data: bytes, crc64: int, there: tuple[str, int] | None,
+        budget: Budget, held: int,
+    ) -> Written:  # fmt: skip
+        """Sends a part, unless a run before did: the upload has it where its ETag is the MD5 of these very bytes."""
         try:
-            return await self._vault.bucket.part(key, upload, number, data)
+            if there is not None and there[1] == len(data):
+                md5 = await asyncio.to_thread(lambda: hashlib.md5(data, usedforsecurity=False).hexdigest())
+                if md5.upper() == there[0].upper():
+                    return Written(there[0], "", crc64)
+            return await self._vault.bucket.part(key, upload, number, data, crc64)
         finally:
             budget.give(held)
 
@@ -160,7 +192,9 @@ class Reading:
         self.part = -(-wanted // self._block) * self._block  # bytes; whole blocks
         self.count = max(1, -(-found.size // self.part))
         self._at = 0
-        self._sha, self._crc, self._digests = hashlib.sha256(), 0, bytearray()
+        self.crcs: list[int] = []  # CRC-64 of each part that was read
+        self._sizes: list[int] = []
+        self._sha, self._digests = hashlib.sha256(), bytearray()
         self._racy = _is_racy(found)
 
     def next(self) -> bytes:
@@ -168,7 +202,8 @@ class Reading:
         size = min(self.part, self._found.size - self._at)
         data = b"".join(pieces(self._handle, self._at, size, self.part))
         self._sha.update(data)
-        self._crc = crc64(data, self._crc)
+        self.crcs.append(crc64(data))
+        self._sizes.append(size)
         view = memoryview(data)
         for start in range(0, size, self._block):
             self._digests += xxhash.xxh3_128_digest(view[start : start + self._block])
@@ -177,6 +212,7 @@ class Reading:
 
     def finish(self) -> Entry:
         """The entry of what was read."""
-        whole = entry(self._found, self._sha.hexdigest(), self._crc, racy=self._racy)
+        crc = checksum.whole(zip(self.crcs, self._sizes, strict=True))
+        read_as = entry(self._found, self._sha.hexdigest(), crc, racy=self._racy)
         large = self._found.size > BLOCKS_FROM
-        return msgspec.structs.replace(whole, blocks=Blocks(self._block, bytes(self._digests)) if large else None)
+        return msgspec.structs.replace(read_as, blocks=Blocks(self._block, bytes(self._digests)) if large else None)

@@ -1,14 +1,16 @@
 """Brings the bucket to what a plan wants: reads what must be read, sends what is new, writes the snapshot's entries.
 
 Small files are read in batches off the event loop, once: hashed, compared and sent from the same bytes. Large ones
-go to `large`. A file that cannot be read keeps its parent's entry, marked stale, if the bucket still has that.
+go to `large`, what needs no reading to `settle`. A file that cannot be read keeps its parent's entry, marked stale, if
+the bucket still has that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -18,16 +20,18 @@ import msgspec
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import Content, read
 from backup_action.adapters.oss.data import Written
-from backup_action.adapters.oss.refusal import ONE_OBJECT
-from backup_action.core.entry import Entry, Sort
-from backup_action.core.found import Found, entry
-from backup_action.core.place import Root, root_of
+from backup_action.core.entry import Entry
+from backup_action.core.found import Found
+from backup_action.core.place import Root
 from backup_action.core.plan import Item, Step
-from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.problem import Problem, Stop
 from backup_action.core.snapshot import Writer
+from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, Crew, Row, together
 from backup_action.transfer.large import Large
+from backup_action.transfer.settle import ASK, Settling, one_object
+from backup_action.transfer.way import Way
 from backup_action.vault import Vault
 
 SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
@@ -37,6 +41,7 @@ BATCH_BYTES: Final = 4 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
 READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
+DIGEST: Final = 1 << 20  # bytes hashed in passing; a larger file is worth a request
 BREATH: Final = 256  # items between two looks at the network
 
 Slot = list[Entry | None]
@@ -53,25 +58,34 @@ class _Job:
 
 
 class Upload:
-    """One run's transfer. `dry`: everything but the writing."""
+    """One run's transfer."""
 
     def __init__(
-        self, vault: Vault, roots: tuple[Root, ...], writer: Writer, tally: Tally, *, concurrency: int, dry: bool,
-        stopped: Callable[[], bool], follow: bool = False,
+        self, vault: Vault, way: Way | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
+        headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool], follow: bool = False,
     ) -> None:  # fmt: skip
-        """`stopped` is asked by readers of large files; `follow` as the scan did."""
+        """`way` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
+
+        `follow`: links, as the scan did.
+        """
         self._vault = vault
-        self._roots = roots
+        self._way = way
+        self._headers = headers
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
-        self._dry = dry
         self._stopped = stopped
         self._follow = follow
         self._concurrency = concurrency
         self._local = threading.local()
         self._openers: list[Opener] = []
-        self.large = Large(vault, SMALL, dry=dry)
+        self._settling = Settling(way, roots, tally)
+        self._large = Large(vault, way, SMALL, headers)
+
+    @property
+    def gone(self) -> Spool[Entry]:
+        """What lies in the bucket and is no longer on the disk."""
+        return self._settling.gone
 
     async def run(self, items: Iterable[Item]) -> None:
         """Carries the plan out. Raises Stop; what was sent by then stays and is found again by the next run."""
@@ -103,7 +117,8 @@ class Upload:
         for number, item in enumerate(items):
             slot, found = self._row.place(), item.found
             if found is None or item.step not in (Step.READ, Step.SEND, Step.ADOPT):
-                self._row.fill(slot, self._settle(item))
+                settled = self._settling.settle(item)
+                self._row.fill(slot, settled if settled is not ASK else await self._settling.ask(item))
             elif found.size > SMALL:
                 await self._big.acquire()
                 launch(group.create_task(self._send_large(slot, item, found)))
@@ -123,32 +138,6 @@ class Upload:
         while tasks:
             await asyncio.wait(tasks)
         await self._crew.done()
-
-    def _settle(self, item: Item) -> Entry | None:
-        """What needs no reading."""
-        found, known = item.found, item.known
-        match item.step:
-            case Step.KEEP if known and found:
-                self._tally.same(found.root, found.size)
-                return known
-            case Step.NOTE if found:
-                is_link = found.kind is Sort.LINK
-                self._tally.links += is_link
-                self._tally.folders += not is_link
-                return entry(found)
-            case Step.STALE if known:
-                if known.kind is Sort.FILE:
-                    self._tally.failed(None)
-                return msgspec.structs.replace(known, stale=True)
-            case Step.LOST if known:
-                self._tally.failed(None)
-                if item.drift:
-                    self._tally.tell(Problem(item.drift, known.path))
-            case Step.GONE if known and known.kind is Sort.FILE:
-                self._tally.gone(root_of(known.path, self._roots))
-            case Step.FOREIGN:
-                self._tally.foreign += 1
-        return None
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
@@ -189,20 +178,28 @@ class Upload:
         read_as, key = job.content.entry, self._vault.prefix + job.found.place
         try:
             written = Written("", "", read_as.crc64)
-            if job.item.step is Step.ADOPT and (there := await self._vault.adopt(read_as)):
+            if job.item.step is Step.ADOPT and (there := await self._adopted(job.item, job.content)):
                 self._adopt(job.slot, job.item, read_as, there)
             else:
-                if not self._dry:
-                    written = await self._vault.bucket.put(key, job.content.data, read_as.crc64)
+                if self._way:
+                    await self._way.clear(job.item)
+                    written = await self._vault.bucket.put(key, job.content.data, read_as.crc64, self._headers)
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
-            self._fail(job.slot, job.item, job.found, _one_object(error, job.found))
+            self._fail(job.slot, job.item, job.found, one_object(error, job.found))
         self._budget.give(job.found.size)
+
+    async def _adopted(self, item: Item, content: Content) -> Written | None:
+        """The object that is there, if it is the file. The listing tells enough, but for large files and versions."""
+        md5 = ""
+        if self._way and not self._way.lease.versioning and len(content.data) <= DIGEST:
+            md5 = hashlib.md5(content.data, usedforsecurity=False).hexdigest()
+        return await self._vault.adopt(content.entry, item.there, md5)
 
     async def _send_large(self, slot: Slot, item: Item, found: Found) -> None:
         try:
             with Opener(self._sources, follow=self._follow) as opener:
-                result = await self.large.send(item, found, opener, self._budget, self._stopped)
+                result = await self._large.send(item, found, opener, self._budget, self._stopped)
             if isinstance(result, Problem):
                 self._fail(slot, item, found, result)
                 return
@@ -213,7 +210,7 @@ class Upload:
             else:
                 self._keep(slot, item, result.read_as)
         except Stop as error:
-            self._fail(slot, item, found, _one_object(error, found))
+            self._fail(slot, item, found, one_object(error, found))
         finally:
             self._big.release()
 
@@ -253,10 +250,3 @@ def _root(item: Item) -> int:
 def _is_known(item: Item, read_as: Entry) -> bool:
     """True when the bucket has this very content under this key, as the listing confirmed."""
     return item.step is Step.READ and item.known is not None and item.known.sha256 == read_as.sha256
-
-
-def _one_object(error: Stop, found: Found) -> Problem:
-    """The problem of one file, where a refusal says nothing of the next; else the Stop goes on."""
-    if error.problem.facts.get("code") in ONE_OBJECT:
-        return Problem(Kind.FILE_REFUSED, found.path, error.problem.facts)
-    raise error

@@ -18,6 +18,7 @@ KNOWN = Entry(
 THERE = Stored("x", 3, "E", 99)
 new = msgspec.structs.replace
 TOUCHED = new(FOUND, mtime_ns=77)
+GONE = new(KNOWN, gone=True)
 FOLDER, LINK = new(FOUND, kind=Sort.FOLDER), new(FOUND, kind=Sort.LINK, target="y")
 
 
@@ -41,7 +42,16 @@ FOLDER, LINK = new(FOUND, kind=Sort.FOLDER), new(FOUND, kind=Sort.LINK, target="
         (FOLDER, None, None, True, Step.NOTE, None),
         (LINK, KNOWN, THERE, True, Step.NOTE, None),
         (None, KNOWN, THERE, True, Step.GONE, None),
-        (None, KNOWN, None, True, Step.GONE, None),
+        (None, KNOWN, None, True, Step.DROP, None),
+        (None, KNOWN, new(THERE, etag="F"), True, Step.DROP, None),
+        (None, new(KNOWN, kind=Sort.FOLDER), None, True, Step.DROP, None),
+        (None, GONE, THERE, True, Step.GONE, None),
+        (None, GONE, THERE, False, Step.GONE, None),
+        (None, GONE, None, False, Step.DROP, None),
+        (None, GONE, new(THERE, etag="F"), True, Step.DROP, None),
+        (FOUND, GONE, THERE, True, Step.READ, None),
+        (FOUND, GONE, None, True, Step.SEND, None),
+        (FOUND, GONE, new(THERE, etag="F"), True, Step.ADOPT, None),
         (None, KNOWN, THERE, False, Step.STALE, None),
         (None, new(KNOWN, kind=Sort.FOLDER), None, False, Step.STALE, None),
         (None, KNOWN, None, False, Step.LOST, Kind.DRIFT_MISSING),
@@ -52,9 +62,16 @@ FOLDER, LINK = new(FOUND, kind=Sort.FOLDER), new(FOUND, kind=Sort.LINK, target="
 def test_every_row_of_the_table(found, known, there, in_reach, step, drift) -> None:  # type: ignore[no-untyped-def]
     item = decide(found, known, there, in_reach=in_reach)
     assert (item.step, item.drift) == (step, drift)
-    assert (item.there is not None) == (step is Step.ADOPT)
+    assert (item.there is not None) == (step is Step.ADOPT or (step is Step.DROP and there is not None))
     if step in (Step.SEND, Step.ADOPT):
         assert item.known is None, "what must be sent has no entry to fall back to in the bucket"
+
+
+def test_what_a_run_wrote_that_never_committed_is_no_drift() -> None:
+    replaced = new(THERE, size=4, last_modified=100)
+    assert decide(FOUND, KNOWN, replaced, unfinished=100).drift is None
+    assert decide(FOUND, KNOWN, replaced, unfinished=101).drift is Kind.DRIFT_REPLACED
+    assert decide(FOUND, KNOWN, None, unfinished=0).drift is Kind.DRIFT_MISSING, "removals come after a commit"
 
 
 @pytest.mark.parametrize("field", ["size", "mtime_ns", "ctime_ns", "dev", "inode"])

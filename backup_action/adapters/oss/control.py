@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from backup_action.adapters.aside import aside
@@ -23,6 +23,7 @@ from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
+ABORT = 3.0  # seconds to end an upload in; a cancelled job has five
 LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
 
 
@@ -31,7 +32,7 @@ class Control:
 
     def __init__(self, data: Bucket) -> None:
         """`data` is asked where a reply was lost."""
-        self._data = data
+        self.data = data
         self._attempts: Attempts = data.attempts
         self._session: Any = None
 
@@ -46,6 +47,23 @@ class Control:
             with contextlib.suppress(Stop, TimeoutError):
                 await self.abort(key, str(await asyncio.wait_for(asked, LAST_WORD)))
             raise
+
+    async def parts(self, key: str, upload: str) -> dict[int, tuple[str, int]] | None:
+        """ETag and size of each part that an upload has, by number; None where there is no such upload."""
+
+        def ask(bucket: Any) -> dict[int, tuple[str, int]]:
+            found: dict[int, tuple[str, int]] = {}
+            marker, more = "", True
+            while more:
+                told = bucket.list_parts(key, upload, marker=marker, max_parts=1000)
+                found |= {part.part_number: (part.etag.strip('"'), part.size) for part in told.parts}
+                more, marker = told.is_truncated and told.next_marker != marker, told.next_marker
+            return found
+
+        try:
+            return await self._ask("oss:ListParts", key, ask, absent=True)
+        except Refusal:
+            return None
 
     async def complete(self, key: str, upload: str, parts: Iterable[Written], crc64: int) -> Written:
         """Makes the object of its parts, in order. `crc64` is the whole object's, as the first reading gave it.
@@ -72,12 +90,22 @@ class Control:
         for _ in range(3):
             if told.get("x-oss-hash-crc64ecma"):
                 break
-            answer = await self._data.head(key)
+            answer = await self.data.head(key)
             told = {name.lower(): value for name, value in answer.headers.items()} if answer else {}
         stored = told.get("x-oss-hash-crc64ecma", "no x-oss-hash-crc64ecma")
         if stored != str(crc64):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored, request_id=told.get("x-oss-request-id"))
         return told
+
+    @contextlib.asynccontextmanager
+    async def ending(self, key: str, upload: str) -> AsyncIterator[None]:
+        """Ends the upload where what is inside fails. What went wrong first is what is told."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Stop, TimeoutError):
+                await asyncio.shield(asyncio.wait_for(self.abort(key, upload), ABORT))
+            raise
 
     async def abort(self, key: str, upload: str) -> None:
         """Ends an upload without an object; one that is gone already is no error."""
@@ -87,7 +115,7 @@ class Control:
 
     async def _ask(self, right: str, key: str, do: Callable[[Any], T], *, absent: bool = False) -> T:
         async def once(credentials: Credentials) -> T:
-            self._data.requests += 1
+            self.data.requests += 1
             return await aside(lambda: self._do(credentials, do))
 
         return await self._attempts.run(once, right=right, key=key, absent=absent)
@@ -117,7 +145,7 @@ class Control:
             self._session = oss2.Session(pool_size=16)
             self._session.session.trust_env = False
             self._session.session.max_redirects = 0
-        place = self._data.place
+        place = self.data.place
         return oss2.Bucket(
             _Signer(credentials, place.region, self._attempts), place.endpoint, place.bucket, region=place.region,
             session=self._session, connect_timeout=(CONNECT, SILENCE), enable_crc=False,

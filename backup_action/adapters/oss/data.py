@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
-import fastcrc
 from yarl import URL
 
 from backup_action.adapters.oss import listing, refusal, signature
@@ -78,9 +77,8 @@ class Bucket:
         """Writes an object of at most 5 GB. `crc64` is that of `data` as it was first read."""
         return await self._write(key, {}, data, crc64, headers)
 
-    async def part(self, key: str, upload: str, number: int, data: bytes) -> Written:
-        """Writes one part of a multipart upload, numbers from 1."""
-        crc64 = fastcrc.crc64.xz(data)
+    async def part(self, key: str, upload: str, number: int, data: bytes, crc64: int) -> Written:
+        """Writes one part of a multipart upload, numbers from 1. `crc64` is that of `data` as it was first read."""
         return await self._write(key, {"partNumber": str(number), "uploadId": upload}, data, crc64, {})
 
     async def _write(
@@ -106,6 +104,18 @@ class Bucket:
         headers = {"range": f"bytes=0-{first - 1}"} if first else {}
         return await self._or_none("GET", key, {"versionId": version} if version else {}, headers)
 
+    async def stretch(self, key: str, start: int, size: int, etag: str) -> bytes:
+        """`size` bytes of an object from `start`, while it is the one that the ETag names. Raises Refusal for none."""
+        headers = {
+            "range": f"bytes={start}-{start + size - 1}", "if-match": f'"{etag}"', "x-oss-range-behavior": "standard",
+        }  # fmt: skip
+        answer = await self.call("GET", key, {}, headers, right="oss:GetObject", absent=True)
+        return answer.body
+
+    async def delete(self, key: str) -> None:
+        """Removes an object; on a versioned bucket its versions stay. One that is not there is no error."""
+        await self.call("DELETE", key, right="oss:DeleteObject")
+
     async def _or_none(
         self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] = {}
     ) -> Answer | None:
@@ -114,9 +124,9 @@ class Bucket:
         except Refusal:
             return None
 
-    async def page(self, prefix: str, after: str = "") -> tuple[list[Stored], bool]:
-        """Up to 1,000 objects whose keys begin with `prefix` and stand behind `after`; and whether there are more."""
-        query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE), "encoding-type": "url"}
+    async def page(self, prefix: str, after: str = "", most: int = PAGE) -> tuple[list[Stored], bool]:
+        """Up to `most` objects whose keys begin with `prefix` and stand behind `after`; and whether there are more."""
+        query = {"list-type": "2", "prefix": prefix, "max-keys": str(most), "encoding-type": "url"}
         if after:
             query["start-after"] = after
         objects, more = await self._listed(query)

@@ -1,16 +1,4 @@
-"""What we keep in the bucket, and where.
-
-| object | is |
-|---|---|
-| `<prefix>/<key of the path>` | layout tree: each file, an ordinary object under its own path |
-| `<prefix>/.oss-backup/snapshots/<id>.jsonl.zst` | one per run, written last |
-
-Law 1: what a snapshot names is in the bucket, whole. Law 2: so content is written before the snapshot that names it.
-Law 6: objects that no snapshot of ours named are counted and never touched.
-
-On a bucket without versions a changed file still takes the place of what older snapshots name: there, law 1 holds for
-the newest snapshot only, and the README says so.
-"""
+"""One source's snapshots below a prefix: found, read, checked, committed; and the listing of everything else there."""
 
 from __future__ import annotations
 
@@ -18,11 +6,13 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.adapters.oss.data import PAGE, Bucket, Written
 from backup_action.core import snapshot
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry
@@ -33,23 +23,41 @@ from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 
 SNAPSHOTS: Final = f"{CATALOGUE}/snapshots/"
+LEASE: Final = ".lease"
 ENDING: Final = ".jsonl.zst"
 _PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
+_BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
+_FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 _HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What stands among the snapshots below a prefix, whoever's; oldest first by OSS's clock."""
+
+    snapshots: list[Stored]  # their keys are ids
+    leases: dict[str, Stored]  # by name, without the ending
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all snapshots."""
+        return {stored.key for stored in self.snapshots}
 
 
 class Vault:
     """One prefix of one bucket, as one source sees it."""
 
-    def __init__(self, bucket: Bucket, prefix: str, source: str, layout: str) -> None:
-        """`source` and `layout` say whose snapshots count as parents."""
+    def __init__(self, bucket: Bucket, prefix: str, source: str, layout: str, headers: Mapping[str, str] = {}) -> None:
+        """`source` and `layout` say whose snapshots count as parents; `headers` go with all that we keep of our own."""
         self.bucket = bucket
         self.prefix = prefix
+        self.headers = {**headers, "x-oss-storage-class": "Standard"}  # a catalogue that must be thawed is none
         self._source = source
         self._layout = layout
         self._known: set[str] = set()  # ids that were there when the run began
         self._namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
-        self._tag = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()[:4]
+        digest = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()
+        self._tag, self.lease_name = digest[:4], digest[:16]
 
     @property
     def room(self) -> int:
@@ -60,8 +68,14 @@ class Vault:
         """An id for a snapshot begun at `now`; its first four hex digits name the source, so its own are found fast."""
         return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(now)) + self._tag + secrets.token_hex(2)
 
-    async def adopt(self, read_as: Entry) -> Written | None:
-        """The object that stands at a file's place, if OSS's CRC-64 and size prove that it is this very content."""
+    async def adopt(self, read_as: Entry, there: Stored | None = None, md5: str = "") -> Written | None:
+        """The object that stands at a file's place, if it is proven to be this very content.
+
+        The proof is the MD5 that a simple object's ETag is, where `md5` is given and the listing's ETag is that; else
+        the size and CRC-64 of a HEAD. Only that tells the version, so a versioned bucket is always asked.
+        """
+        if there is not None and md5 and (there.etag, there.size) == (md5.upper(), read_as.size):
+            return Written(there.etag, "", read_as.crc64)
         answer = await self.bucket.head(self.prefix + read_as.place)
         told = answer.headers if answer else {}
         proof = (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma"))
@@ -69,18 +83,19 @@ class Vault:
             return None
         return Written(told["ETag"].strip('"'), told.get("x-oss-version-id", ""), read_as.crc64)
 
-    async def catalogue(self) -> list[Stored]:
-        """All snapshots below the prefix, oldest first by OSS's clock; keys are ids."""
-        found = await self._range(self.prefix + SNAPSHOTS, "", "")
+    async def catalogue(self) -> Catalogue:
+        """All snapshots and leases below the prefix."""
+        found = list(await self._range(self.prefix + SNAPSHOTS, "", ""))
         named = [Stored(o.key.removesuffix(ENDING), o.size, o.etag, o.last_modified) for o in found]
-        return sorted((o for o in named if snapshot.is_id(o.key)), key=lambda o: (o.last_modified, o.key))
+        ours = sorted((o for o in named if snapshot.is_id(o.key)), key=lambda o: (o.last_modified, o.key))
+        return Catalogue(ours, {o.key.removesuffix(LEASE): o for o in found if o.key.endswith(LEASE)})
 
-    async def parent(self, catalogue: list[Stored]) -> Snapshot | None:
+    async def parent(self, catalogue: Catalogue) -> Snapshot | None:
         """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged."""
-        self._known = {stored.key for stored in catalogue}
+        self._known = catalogue.ids
         newest: Snapshot | None = None
         second = 0
-        for stored in reversed(catalogue):
+        for stored in reversed(catalogue.snapshots):
             if newest is not None and stored.last_modified < second:
                 break  # OSS's clock counts seconds: of those of one second the sequence says which is the newest
             if self._has_our_tag(stored.key):
@@ -108,9 +123,10 @@ class Vault:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
         return found
 
-    async def refuse_overlap(self, catalogue: list[Stored], roots: tuple[Root, ...]) -> None:
+    async def refuse_overlap(self, catalogue: Catalogue, roots: tuple[Root, ...]) -> None:
         """Raises Stop where another source backs up to a place below this prefix that overlaps one of ours."""
-        newest = {stored.key[-8:-4]: stored.key for stored in catalogue if not self._has_our_tag(stored.key)}
+        others = [stored.key for stored in catalogue.snapshots if not self._has_our_tag(stored.key)]
+        newest = {id[-8:-4]: id for id in others}
         heads = [await self._head(id) for id in newest.values()]
         for head in [*heads, *self._namesakes.values()]:
             both = overlap(roots, tuple(head.roots)) if head and head.source != self._source else None
@@ -126,42 +142,46 @@ class Vault:
             raise _unreadable(id, error) from None
 
     async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
-        """Every object below the prefix but the catalogue, in order: one spool a range between two marks."""
-        ends = [*marks, ""]
+        """Every object below the prefix but the catalogue, in order: one spool a range between two marks.
+
+        The catalogue may hold far more than the tree does, so a range of its own ends before it.
+        """
+        before = [mark for mark in marks if mark < _BEFORE_CATALOGUE]
+        behind = [mark for mark in marks if mark > _PAST_CATALOGUE]
+        starts = ["", *before, _PAST_CATALOGUE, *behind]
+        ends = [*before, _BEFORE_CATALOGUE, *behind, ""]
+        most = [PAGE] * len(before) + [_FEW] + [PAGE] * (len(behind) + 1)
         return await asyncio.gather(
-            *(self._range(self.prefix, after, end) for after, end in zip(["", *marks], ends, strict=True))
+            *(self._range(self.prefix, *bounds) for bounds in zip(starts, ends, most, strict=True))
         )
 
-    async def _range(self, prefix: str, after: str, end: str) -> Spool[Stored]:
-        """Objects behind `after` up to `end`, both below the prefix; "" is no bound. The catalogue is passed over."""
+    async def _range(self, prefix: str, after: str, end: str, most: int = PAGE) -> Spool[Stored]:
+        """Objects behind `after` up to `end`, both below the prefix; "" is no bound. `most` is for the first page."""
         found: Spool[Stored] = Spool(Stored)
         more = True
         while more:
-            objects, more = await self.bucket.page(prefix, prefix + after if after else "")
+            objects, more = await self.bucket.page(prefix, prefix + after if after else "", most)
             for stored in objects:
                 key = stored.key[len(prefix) :]
                 if end and key > end:
                     return found
                 after = key
-                if not key.startswith(CATALOGUE + "/"):
-                    found.append(Stored(key, stored.size, stored.etag, stored.last_modified))
-            if after.startswith(CATALOGUE + "/"):
-                after = max(after, _PAST_CATALOGUE)
+                found.append(Stored(key, stored.size, stored.etag, stored.last_modified))
+            most = PAGE
         return found
 
-    async def commit(self, id: str, data: bytes) -> Written:
-        """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop.
-
-        No snapshot of this source may have come since the parent was read, or two would go on from one.
-        """
-        for stored in await self.catalogue():
+    async def refuse_moved(self, catalogue: Catalogue) -> None:
+        """Raises Stop where a snapshot of this source came since the parent was read: two would go on from one."""
+        for stored in catalogue.snapshots:
             if stored.key not in self._known and self._has_our_tag(stored.key):
                 head = await self._head(stored.key)
                 if head and self._is_ours(head):
                     raise Stop(Kind.PARENT_MOVED, stored.key)
+
+    async def commit(self, id: str, data: bytes) -> None:
+        """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop."""
         key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
-        headers = {"content-type": "application/zstd", "x-oss-storage-class": "Standard"}
-        written = await self.bucket.put(key, data, crc64, headers)
+        await self.bucket.put(key, data, crc64, {"content-type": "application/zstd", **self.headers})
         for _ in range(3):
             answer = await self.bucket.head(key)
             told = answer.headers if answer else {}
@@ -169,7 +189,6 @@ class Vault:
                 break
         if (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma")) != (str(len(data)), str(crc64)):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=told.get("x-oss-hash-crc64ecma"))
-        return written
 
     def _has_our_tag(self, id: str) -> bool:
         """Sixteen bits: enough to open few snapshots, too few to tell sources apart. The head does that."""

@@ -1,0 +1,69 @@
+"""How a run comes to its bucket: whose keys, which place, and what goes with every object that it writes."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping
+
+from backup_action.adapters import credentials, github
+from backup_action.adapters.oss.place import Place
+from backup_action.core import rights
+from backup_action.core.problem import Kind, Problem
+from backup_action.core.report import Draft
+from backup_action.settings import Settings
+
+
+def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:
+    """The keys that the settings choose."""
+
+    def hide(secret: str) -> None:
+        github.mask(secret, environ)
+        draft.secrets.add(secret)
+
+    if settings.allow_static_keys:
+        return credentials.Keyring(credentials.stored(environ, hide))
+    role = credentials.Role(
+        settings.role_to_assume,
+        settings.oidc_provider_arn,
+        settings.audience,
+        settings.role_session_name,
+        settings.role_session_expiration,
+        settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
+        rights.policy("backup", settings.bucket, settings.prefix, delete=settings.delete, tags=bool(settings.tags)),
+    )
+    return credentials.Keyring(lambda: credentials.assume(role, environ, hide), settings.role_session_expiration)
+
+
+def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) -> None:
+    """Notes what kind of keys the run had, if it came to have any."""
+    draft.identity = keys.identity
+    if keys.is_used and settings.allow_static_keys:
+        draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
+    elif keys.is_used and not settings.prefix:
+        draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket, {"bucket": settings.bucket}))
+
+
+def bucket_of(settings: Settings) -> Place:
+    """Which bucket, and its endpoint: the setting's or the region's public one."""
+    endpoint = settings.endpoint or f"https://oss-{settings.region}.aliyuncs.com"
+    return Place(settings.bucket, settings.region, endpoint, settings.prefix)
+
+
+def sealing(settings: Settings) -> dict[str, str]:
+    """The headers that have OSS encrypt an object as the settings ask."""
+    headers = {
+        "x-oss-server-side-encryption": settings.server_side_encryption,
+        "x-oss-server-side-encryption-key-id": settings.kms_key_id,
+    }
+    return {name: value for name, value in headers.items() if value}
+
+
+def describing(settings: Settings) -> dict[str, str]:
+    """The headers that go with every file: encryption, class, tags."""
+    pairs = (tag.partition("=") for tag in settings.tags)
+    quote = urllib.parse.quote
+    headers = {
+        "x-oss-storage-class": settings.storage_class,
+        "x-oss-tagging": "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, _, value in pairs),
+    }
+    return sealing(settings) | {name: value for name, value in headers.items() if value}

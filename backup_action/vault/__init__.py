@@ -1,0 +1,22 @@
+"""What we keep in the bucket, and where.
+
+| object | is |
+|---|---|
+| `<prefix>/<key of the path>` | layout tree: each file, an ordinary object under its own path |
+| `<prefix>/.oss-backup/snapshots/<id>.jsonl.zst` | one per run, written last |
+| `<prefix>/.oss-backup/snapshots/<16 hex>.lease` | one per source: who is writing, see `lease` |
+| `<prefix>/.oss-backup/history/<2 hex>/<sha256>` | what runs replaced or removed, see `history` |
+
+Where the content of a snapshot's file is: by its version id, where it has one that is not `null`; else under its key,
+while the ETag there is the snapshot's; else in `history/`, by its SHA-256.
+
+Law 1: what a snapshot names is in the bucket, whole, and stays there. Law 2: so content is written before the snapshot
+that names it, and what would be overwritten or removed is kept first. Law 6: objects that no snapshot of ours named
+are counted and never touched.
+"""
+
+from backup_action.vault.catalogue import Catalogue, Vault
+from backup_action.vault.history import History
+from backup_action.vault.lease import Lease
+
+__all__ = ["Catalogue", "History", "Lease", "Vault"]
