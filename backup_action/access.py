@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
-from backup_action.adapters import credentials, github
+from backup_action.adapters import credentials, github, host
+from backup_action.adapters.oss.attempts import Attempts
+from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.core import rights
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.report import Draft
 from backup_action.settings import Settings
+
+
+@asynccontextmanager
+async def opened(settings: Settings, environ: Mapping[str, str], draft: Draft) -> AsyncIterator[tuple[Bucket, str]]:
+    """The bucket, while no other run of this source is on this host; and the token that its runs on this host share.
+
+    Raises Stop. The draft hears at the end how many requests there were, and with what keys.
+    """
+    keys, where = keyring(settings, environ, draft), bucket_of(settings)
+    with host.alone(environ, f"{where.address}/{where.prefix} {draft.source}") as token:
+        async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
+            try:
+                yield bucket, token
+            finally:
+                draft.requests = bucket.requests
+                tell_of_keys(draft, settings, keys)
 
 
 def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:

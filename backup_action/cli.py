@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help`
     from backup_action.interruption import Interruption
     from backup_action.publish import Audience
 
-_TOLD = ("dingtalk", "notify", "language", "report", "config")  # the settings of `notify`
+_TOLD = ("dingtalk", "notify", "language", "report", "config", "profile")  # the settings of `notify`
 
 COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "backup": ("Back paths up to the bucket.", ("command", "report")),
@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "Tell DingTalk of a run, from its report file.",
         (
             "command",
-            *(name for name in TABLE if not name.startswith(("dingtalk", "notify", "lang", "report", "config"))),
+            *(name for name in TABLE if not name.startswith(_TOLD)),
         ),
     ),
 }

@@ -2,26 +2,27 @@
 
 Each row is an input of the action, a flag, an environment variable, and a key of the config file:
 `role-to-assume` is `INPUT_ROLE_TO_ASSUME`, `--role-to-assume`, `OSS_BACKUP_ROLE_TO_ASSUME` and `role-to-assume = "…"`.
-Flags win over inputs, inputs over the environment, the environment over the config file; empty means unset.
+Flags win over inputs, inputs over the environment, the environment over the config file, and there the profile over
+the file's top; empty means unset.
 Lists are repeated flags, or one item a line.
 """
 
 from __future__ import annotations
 
 import contextlib
-import difflib
+import itertools
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Final
 
+from backup_action.adapters import config
+from backup_action.adapters.config import Config
 from backup_action.core import address, place
 from backup_action.core.problem import Kind, Stop
 
 type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
-CONFIG_MAX: Final = 1 << 20  # bytes
+PROFILES_TOLD: Final = 20  # names in the sentence about a profile that the file does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] f
 SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): type_of[str(f.type)] for f in fields(Settings)}
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"backup": ("bucket", "region", "paths"), "notify": ()}
 
-Raw = str | list[str]
+Raw = config.Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,7 @@ def gather(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
     """
     given = _given(flags, environ)
     _refuse_unknown(environ)
-    if "config" in given:
-        given = _from_config(_text("config", given["config"])) | given
+    given = _from_config(given) | given
     values: dict[str, Any] = {
         name: _value(name, one) for name, one in given.items() if name in TABLE and not TABLE[name].set_up
     }
@@ -153,7 +153,11 @@ def lenient(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
     """What can be read of the settings when some of them are wrong: those keep their defaults. Raises nothing."""
     given = _given(flags, environ)
     with contextlib.suppress(Stop):
-        given = (_from_config(_text("config", given["config"])) if "config" in given else {}) | given
+        if file := _file(given, config.readable):
+            profile = ""
+            with contextlib.suppress(Stop):
+                profile = _profile(file, given)
+            given = _at(file, profile) | given
     values: dict[str, Any] = {}
     for name, one in given.items():
         if not TABLE[name].set_up:
@@ -197,45 +201,52 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = {variable(name) for name in TABLE}
     for name in sorted(environ):
         if name.startswith("OSS_BACKUP_") and name not in known and environ[name].strip():
-            raise Stop(Kind.SETTING_UNKNOWN, name, nearest=_nearest(name, known), place="environment")
+            raise Stop(Kind.SETTING_UNKNOWN, name, nearest=config.nearest(name, known), place="environment")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), "")
+def _file(given: Mapping[str, Given], read: Callable[[str, list[str]], Config] = config.read) -> Config | None:
+    """The config file, where one is given."""
+    names = [name for name in TABLE if name != "config"]
+    return read(_text("config", given["config"]), names) if "config" in given else None
 
 
-def _from_config(path: str) -> dict[str, Given]:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(CONFIG_MAX + 1)
-        if len(data) > CONFIG_MAX:
-            raise Stop(Kind.CONFIG_MALFORMED, path, reason="over 1 MiB")
-        content = tomllib.loads(data.decode())
-    except OSError as error:
-        raise Stop(Kind.CONFIG_UNREADABLE, path, reason=error.strerror) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Stop(Kind.CONFIG_MALFORMED, path, reason=error) from None
-    for name, value in content.items():
-        if name == "config" or (name in TABLE and TABLE[name].set_up):
-            start = "OSS_BACKUP_" if name == "config" else "INPUT_"  # all that the set-up reads
-            raise Stop(Kind.SETTING_MISPLACED, name, place=path, variable=variable(name, start))
-        if name not in TABLE and isinstance(value, dict) and (inner := next(iter(TABLE.keys() & value.keys()), "")):
-            raise Stop(Kind.SETTING_MISPLACED, inner, place=path, table=name, cause="table")
-        if name not in TABLE:
-            raise Stop(Kind.SETTING_UNKNOWN, name, nearest=_nearest(name, TABLE), place=path)
-    given = {name: Given(_plain(name, value, path), path) for name, value in content.items()}
-    return {name: one for name, one in given.items() if one.value not in ("", [])}
+def _from_config(given: Mapping[str, Given]) -> dict[str, Given]:
+    """What the config file says: its top, and over that the profile. Every profile's values are checked."""
+    file = _file(given)
+    if file is None:
+        if "profile" in given:
+            told = {"given": _text("profile", given["profile"]), "rule": "used with `config`"}
+            raise Stop(Kind.SETTING_CONTRADICTION, "profile", **told)
+        return {}
+    profile = _profile(file, given)
+    if profile and profile not in file.profiles:
+        known = ", ".join([*file.profiles][:PROFILES_TOLD]) + ", …" * (len(file.profiles) > PROFILES_TOLD)
+        raise Stop(Kind.PROFILE_UNKNOWN, profile, known=known, file=file.path)
+    _refuse_misplaced(file)
+    for name in file.profiles:
+        for setting, one in _at(file, name).items():
+            _value(setting, one)
+    return _at(file, profile)
 
 
-def _plain(name: str, value: object, path: str) -> Raw:
-    """A TOML value as text. Strings, numbers and booleans are; lists of strings stay lists."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
-    raise Stop(Kind.SETTING_MALFORMED, name, rule="text, a number, a boolean or a list of texts", place=path)
+def _refuse_misplaced(file: Config) -> None:
+    """The set-up is over when the file is read, and reads nothing but the action's inputs."""
+    for name in itertools.chain(file.top, *file.profiles.values()):
+        if TABLE[name].set_up:
+            raise Stop(Kind.SETTING_MISPLACED, name, place=file.path, variable=variable(name, "INPUT_"))
+
+
+def _profile(file: Config, given: Mapping[str, Given]) -> str:
+    """The profile's name: as given, else as the file's top says; empty without one."""
+    top = {name: Given(value, file.path) for name, value in file.top.items()}
+    chosen = given.get("profile") or top.get("profile")
+    return str(_value("profile", chosen)) if chosen else ""
+
+
+def _at(file: Config, profile: str) -> dict[str, Given]:
+    top = {name: Given(value, file.path) for name, value in file.top.items()}
+    own = file.profiles.get(profile, {})
+    return top | {name: Given(value, file.place(profile)) for name, value in own.items()}
 
 
 def _text(name: str, given: Given) -> str:

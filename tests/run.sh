@@ -33,9 +33,12 @@ find . -name .git -prune -o -name '*.sh' -exec "$tools/shellcheck" {} +
 set_of_actions=''
 [ ! -f action.yml ] || set_of_actions=action.yml
 [ ! -d .github/workflows ] || set_of_actions="$set_of_actions .github/workflows"
+for example in examples/*.yml; do
+  [ ! -f "$example" ] || set_of_actions="$set_of_actions $example"
+done
 if [ -n "$set_of_actions" ]; then
   heading 'zizmor'
-  # shellcheck disable=SC2086 # two words are two paths
+  # shellcheck disable=SC2086 # words are paths
   "$tools/zizmor" --offline --no-progress --persona pedantic $set_of_actions
 fi
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from backup_action import settings
+from backup_action.adapters import config
 from backup_action.core.problem import Kind, Stop
 
 FULL = {
@@ -121,7 +122,7 @@ def test_an_unknown_setting_is_told_with_its_nearest(tmp_path: Path) -> None:
     [
         (b"bucket = ", Kind.CONFIG_MALFORMED),
         (b"\xff", Kind.CONFIG_MALFORMED),
-        (b"#" * (settings.CONFIG_MAX + 1), Kind.CONFIG_MALFORMED),
+        (b"#" * (config.MAX + 1), Kind.CONFIG_MALFORMED),
         (b"paths = [1]", Kind.SETTING_MALFORMED),
         (b"bucket = ['a', 'b']", Kind.SETTING_MALFORMED),
         (b"[bucket]\nname = 'a'", Kind.SETTING_MALFORMED),
@@ -163,3 +164,116 @@ def test_stored_keys_need_no_role_and_two_accounts_contradict() -> None:
     with pytest.raises(Stop) as stop:
         settings.require(settings.gather({}, two), "backup")
     assert stop.value.problem.kind is Kind.SETTING_CONTRADICTION
+
+
+PROFILES = """
+bucket = "top-bucket"
+region = "cn-hangzhou"
+exclude = ["*.tmp"]
+dingtalk-keyword = "top"
+[profiles.nightly]
+bucket = "night-bucket"
+paths = ["/srv/night => night"]
+[profiles.weekly]
+paths = ["/srv/week => week"]
+exclude = []
+dry-run = true
+dingtalk-keyword = "week"
+"""
+
+
+def file_of(tmp_path: Path, content: str) -> str:
+    file = tmp_path / "backup.toml"
+    file.write_text(content)
+    return str(file)
+
+
+def test_a_profile_wins_over_the_top_of_its_file_and_over_nothing_else(tmp_path: Path) -> None:
+    given = {"INPUT_CONFIG": file_of(tmp_path, PROFILES)}
+    bare = settings.gather({}, given)
+    assert (bare.bucket, bare.paths, bare.dry_run) == ("top-bucket", (), False)
+    night = settings.gather({}, given | {"INPUT_PROFILE": "nightly"})
+    assert (night.bucket, night.region, night.paths) == ("night-bucket", "cn-hangzhou", ("/srv/night => night",))
+    week = settings.gather({"profile": "weekly"}, given | {"INPUT_PROFILE": "nightly"})
+    assert (week.bucket, week.dry_run, week.exclude) == ("top-bucket", True, ("*.tmp",)), "empty means unset"
+    for above in ({"OSS_BACKUP_BUCKET": "above"}, {"INPUT_BUCKET": "above"}):
+        assert settings.gather({}, given | above | {"INPUT_PROFILE": "nightly"}).bucket == "above"
+    assert settings.gather({"profile": "nightly", "bucket": "above"}, given).bucket == "above"
+
+
+def test_the_file_may_name_its_own_profile(tmp_path: Path) -> None:
+    given = {"INPUT_CONFIG": file_of(tmp_path, 'profile = "weekly"\n' + PROFILES)}
+    assert settings.gather({}, given).paths == ("/srv/week => week",)
+    assert settings.gather({"profile": "nightly"}, given).paths == ("/srv/night => night",)
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind", "word"),
+    [
+        ("monthly", Kind.PROFILE_UNKNOWN, "nightly, weekly"),
+        ("Nightly", Kind.PROFILE_UNKNOWN, "nightly, weekly"),
+        ("../x", Kind.SETTING_MALFORMED, "beginning with a letter or digit"),
+        ("x" * 65, Kind.SETTING_MALFORMED, "up to 64"),
+        ("a\nb", Kind.SETTING_MALFORMED, "letters"),
+    ],
+)
+def test_a_profile_that_the_file_does_not_have(tmp_path: Path, profile: str, kind: Kind, word: str) -> None:
+    given = {"INPUT_CONFIG": file_of(tmp_path, PROFILES), "INPUT_PROFILE": profile}
+    with pytest.raises(Stop) as stop:
+        settings.gather({}, given)
+    assert stop.value.problem.kind is kind and word in str(dict(stop.value.problem.facts))
+    told = settings.lenient({}, given)
+    assert told.dingtalk_keyword == "top", "people must still hear of it"
+    assert settings.lenient({}, given | {"INPUT_PROFILE": "weekly"}).dingtalk_keyword == "week"
+
+
+def test_the_names_that_are_told_have_an_end(tmp_path: Path) -> None:
+    content = "".join(f"[profiles.p{number}]\n" for number in range(500))
+    with pytest.raises(Stop) as stop:
+        settings.gather({"config": file_of(tmp_path, content), "profile": "x"}, {})
+    assert stop.value.problem.facts["known"].endswith(", p19, …")
+
+
+def test_a_profile_without_a_file_contradicts() -> None:
+    for given in ({"INPUT_PROFILE": "nightly"}, {"OSS_BACKUP_PROFILE": "nightly"}):
+        with pytest.raises(Stop) as stop:
+            settings.gather({}, given)
+        problem = stop.value.problem
+        assert (problem.kind, problem.where) == (Kind.SETTING_CONTRADICTION, "profile")
+        assert "`config`" in problem.facts["rule"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "where"),
+    [
+        ('buket = "x-bucket"', Kind.SETTING_UNKNOWN, "buket"),
+        ('config = "other.toml"', Kind.SETTING_MISPLACED, "config"),
+        ('profile = "weekly"', Kind.SETTING_UNKNOWN, "profile"),
+        ("[profiles.other.profiles]", Kind.SETTING_UNKNOWN, "profiles"),
+        ("concurrency = 0", Kind.SETTING_MALFORMED, "concurrency"),
+        ("paths = [1]", Kind.SETTING_MALFORMED, "paths"),
+        ('bucket = ["a", "b"]', Kind.SETTING_MALFORMED, "bucket"),
+        ('dingtalk-webhook = "https://evil.example/s3cret"', Kind.SETTING_MALFORMED, "dingtalk-webhook"),
+    ],
+)
+@pytest.mark.parametrize("chosen", ["", "nightly", "other"])
+def test_a_mistake_in_any_profile_is_told(tmp_path: Path, line: str, kind: Kind, where: str, chosen: str) -> None:
+    file = file_of(tmp_path, f"{PROFILES}[profiles.other]\n{line}\n")
+    with pytest.raises(Stop) as stop:
+        settings.gather({"config": file, "profile": chosen}, {})
+    problem = stop.value.problem
+    assert (problem.kind, problem.where) == (kind, where)
+    assert problem.facts["place"] == f"{file} [profiles.other]" and "s3cret" not in repr(problem)
+    told = settings.lenient({"config": file, "profile": "weekly"}, {})
+    assert told.dingtalk_keyword == "week", "people must still hear of it"
+
+
+@pytest.mark.parametrize(
+    "content", ["profiles = 1", "[profiles]\nnightly = 'x'", "[[profiles]]", "[profiles.'a b']", "[profiles.'']"]
+)
+def test_profiles_are_tables_with_names_that_can_be_given(tmp_path: Path, content: str) -> None:
+    with pytest.raises(Stop) as stop:
+        settings.gather({"config": file_of(tmp_path, content)}, {})
+    assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SETTING_MALFORMED, "profiles")
+    told = settings.lenient({"config": file_of(tmp_path, f"unknown = 1\ndingtalk-keyword = 'top'\n{content}")}, {})
+    assert told.dingtalk_keyword == "top"

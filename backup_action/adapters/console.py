@@ -12,13 +12,27 @@ import threading
 from backup_action.core import escape
 
 _one_at_a_time = threading.Lock()
+_FRESH = "\r\x1b[K\x1b[?25h"  # to the line's beginning, all of it wiped, the cursor shown
+_drawn = False  # whether a terminal's last line was drawn and has no end yet
 
 
 def say(line: str) -> None:
-    """Prints one line. May be called from any thread; lines never mix."""
-    data = f"{escape.log(line)}\n"
+    """Prints one line, in place of one that is drawn. May be called from any thread; lines never mix."""
+    _write(f"{escape.log(line)}\n", is_line=True)
+
+
+def draw(text: str) -> None:
+    """Prints a text of ours as it is: signs that move a terminal's cursor too."""
+    _write(text, is_line=False)
+
+
+def _write(text: str, *, is_line: bool) -> None:
+    global _drawn
     with _one_at_a_time, contextlib.suppress(OSError, ValueError, AttributeError):  # closed, broken, or none at all
+        if _drawn and is_line:
+            text = _FRESH + text
+        _drawn = not text.endswith("\n")
         # The encoding of a stream depends on the locale; what cannot be encoded is shown as an escape.
         encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-        sys.stderr.write(data.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stderr.flush()

@@ -15,14 +15,11 @@ from dataclasses import dataclass
 import msgspec
 
 from backup_action import access
-from backup_action.adapters import host
+from backup_action.adapters import progress
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
-from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.control import Control
-from backup_action.adapters.oss.data import Bucket
-from backup_action.adapters.oss.place import Place
-from backup_action.core import guard, place, plan, selection
+from backup_action.core import guard, place, plan, recent, render, selection, snapshot
 from backup_action.core.entry import Entry
 from backup_action.core.place import Root
 from backup_action.core.plan import Item
@@ -32,12 +29,13 @@ from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, 
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.core.tally import Tally
+from backup_action.core.wording import Language
 from backup_action.settings import Settings
 from backup_action.transfer import foresight
 from backup_action.transfer.flow import together
 from backup_action.transfer.removal import Removal
+from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.upload import Upload
-from backup_action.transfer.way import Way
 from backup_action.vault import Catalogue, History, Lease, Vault
 
 LAYOUT = "tree"
@@ -58,35 +56,31 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
     """The whole journey. Fills the draft as it goes; raises Stop."""
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
-    keys, where = access.keyring(settings, environ, draft), access.bucket_of(settings)
-    announce(draft, settings, where, roots)
-    with host.alone(environ, f"{where.address}/{where.prefix} {draft.source}") as token:
-        async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
-            try:
-                vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
-                async with together() as group:
-                    scanning = group.create_task(
-                        asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
-                    )
-                    asking = group.create_task(state(vault, roots))
-                scanned, there = scanning.result(), asking.result()
-                tell_of_sources(draft, scanned, there.parent, roots)
-                await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
-                head = begin(vault, draft, roots, there.parent)
-                async with writing(vault, there, head, token, settings, draft) as way:
-                    writer = Writer(head)
-                    upload = Upload(
-                        vault, way, roots, writer, draft.tally, headers=access.describing(settings),
-                        concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
-                    )  # fmt: skip
-                    await upload.run(there.against(scanned, after_failure=bool(way and way.lease.is_after_failure)))
-                    draft.tally.out_of_reach(len(scanned.unread))
-                    if way:
-                        await commit(vault, way, writer, head, there.parent, scanned, draft)
-                        await tidy(vault, way, upload.gone, settings, roots, draft)
-            finally:
-                draft.requests = bucket.requests
-                access.tell_of_keys(draft, settings, keys)
+    announce(draft, settings, roots)
+    await progress.tell(render.looking(language_of(settings)))
+    async with access.opened(settings, environ, draft) as (bucket, token):
+        vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
+        async with together() as group:
+            scanning = group.create_task(
+                asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
+            )
+            asking = group.create_task(state(vault, roots))
+        scanned, there = scanning.result(), asking.result()
+        tell_of_sources(draft, scanned, there.parent, roots)
+        await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
+        head = begin(vault, draft, roots, there.parent)
+        async with writing(vault, there, head, token, settings, draft) as safe:
+            writer = Writer(head)
+            upload = Upload(
+                vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
+                concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
+            )  # fmt: skip
+            async with watched(draft, scanned, settings, environ):
+                await upload.run(there.against(scanned, safe))
+            draft.tally.out_of_reach(len(scanned.unread))
+            if safe:
+                await commit(vault, safe, writer, head, there.parent, scanned, draft)
+                await tidy(vault, safe, upload.gone, settings, roots, draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +91,20 @@ class There:
     parent: Snapshot | None
     listing: list[Spool[Stored]]
 
-    def against(self, scanned: Scan, *, after_failure: bool = False) -> Iterator[Item]:
-        """The plan. `after_failure`: a run since the parent wrote, and never committed."""
+    def against(self, scanned: Scan, safe: Safekeeping | None = None) -> Iterator[Item]:
+        """The plan. What a run wrote since the parent that never committed, as the lease tells, is no drift."""
         entries = self.parent.entries() if self.parent else iter(())
-        rows = {stored.key: stored.last_modified for stored in self.catalogue.snapshots}
-        since = rows.get(self.parent.id, plan.NEVER) if self.parent and after_failure else plan.NEVER
+        since = plan.NEVER
+        if self.parent and safe and safe.lease.is_after_failure:
+            rows = {stored.key: stored.last_modified for stored in self.catalogue.snapshots}
+            since = rows.get(self.parent.id, plan.NEVER)
         return plan.compare(scanned.found, entries, itertools.chain(*self.listing), scanned.covers, since)
 
 
-def announce(draft: Draft, settings: Settings, where: Place, roots: tuple[Root, ...]) -> None:
+def announce(draft: Draft, settings: Settings, roots: tuple[Root, ...]) -> None:
     """Puts into the draft what is known before anything is asked."""
-    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, LAYOUT)
+    where = access.bucket_of(settings)
+    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, LAYOUT, history=settings.history)
     draft.source = settings.source or draft.run.repository or draft.run.host
     draft.dry_run = settings.dry_run
     draft.roots = tuple((root.source, root.destination) for root in roots)
@@ -135,9 +132,26 @@ def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots:
         draft.tell(Problem(Kind.ROOTS_DROPPED, ", ".join(left), {"snapshot": parent.id}))
 
 
+@asynccontextmanager
+async def watched(draft: Draft, scanned: Scan, settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[None]:
+    """Says how far the transfer is while it runs, and what comes before and after it."""
+    language, files, size = language_of(settings), sum(scanned.files), sum(scanned.bytes)
+    await progress.tell(render.sending(files, size, language, dry_run=settings.dry_run))
+    async with progress.shown(draft.tally, files, size, language, environ):
+        yield
+    if not settings.dry_run:
+        await progress.tell(render.committing(language))
+
+
+def language_of(settings: Settings) -> Language:
+    """The language for people."""
+    return "en" if settings.language == "en" else "zh"
+
+
 def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
     """The head of the new snapshot."""
     run = draft.run
+    draft.recent, draft.kept = parent.recent if parent else [], recent.kept(vault.kept())
     return Head(
         format=FORMAT,
         id=vault.new_id(draft.started),
@@ -149,6 +163,7 @@ def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot 
         roots=list(roots),
         parent=Parent(parent.id, parent.foot.digest) if parent else None,
         origin=Origin(run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor),
+        recent=draft.recent,
     )
 
 
@@ -174,7 +189,7 @@ def guards(
 @asynccontextmanager
 async def writing(
     vault: Vault, there: There, head: Head, token: str, settings: Settings, draft: Draft
-) -> AsyncIterator[Way | None]:
+) -> AsyncIterator[Safekeeping | None]:
     """Holds the source's lease meanwhile; a dry run writes nothing and needs none."""
     if settings.dry_run:
         yield None
@@ -186,7 +201,7 @@ async def writing(
     try:
         async with together() as group:
             keeping = group.create_task(lease.keep())
-            yield Way(lease, history, draft.tally)
+            yield Safekeeping(lease, history, draft.tally)
             keeping.cancel()
     except BaseException:
         await lease.release()
@@ -197,30 +212,33 @@ async def writing(
 
 
 async def commit(
-    vault: Vault, way: Way, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft
+    vault: Vault, safe: Safekeeping, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft
 ) -> None:
     """Ends the snapshot and stores it, if the lease is still ours and the parent still the newest."""
     tally: Tally = draft.tally
     catalogue = await vault.catalogue()
     await vault.refuse_moved(catalogue)
-    way.lease.check(catalogue)
-    complete = scanned.complete and not tally.total().files_failed
-    data, foot = writer.finish(dict(tally.problem_counts), complete=complete)
+    safe.lease.check(catalogue)
+    counts = tally.total()
+    complete = scanned.complete and not counts.files_failed
+    effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, counts.bytes_uploaded)
+    data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort)
     await vault.commit(head.id, data)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
+    draft.recent, draft.kept = snapshot.recent(head, foot), recent.kept([*vault.kept(), head.id])
     draft.verified = True
 
 
 async def tidy(
-    vault: Vault, way: Way, gone: Spool[Entry], settings: Settings, roots: tuple[Root, ...], draft: Draft
+    vault: Vault, safe: Safekeeping, gone: Spool[Entry], settings: Settings, roots: tuple[Root, ...], draft: Draft
 ) -> None:
     """After the commit: ends uploads that a killed run left open, and removes what is gone, if that is asked for."""
-    for begun in list(way.lease.inherited.values()):
-        await way.history.control.abort(begun.key, begun.upload)
+    for begun in list(safe.lease.inherited.values()):
+        await safe.history.control.abort(begun.key, begun.upload)
     if not settings.delete or not len(gone):
         return
     if draft.tally.total().files_failed:
         draft.tell(Problem(Kind.DELETE_HELD, "delete"))
         return
-    await Removal(vault, way, draft.tally).run(gone, roots)
+    await Removal(vault, safe, draft.tally).run(gone, roots)

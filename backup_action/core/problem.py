@@ -69,6 +69,7 @@ class Kind(enum.StrEnum):
     SETTING_CONTRADICTION = "setting.contradiction"
     CONFIG_UNREADABLE = "config.unreadable"
     CONFIG_MALFORMED = "config.malformed"
+    PROFILE_UNKNOWN = "profile.unknown"
     COMMAND_LINE = "command-line"
     PATHS_OVERLAP = "paths.overlap"
     SOURCES_OVERLAP = "sources.overlap"
@@ -153,6 +154,7 @@ class Kind(enum.StrEnum):
 def _statuses() -> dict[Kind, Status]:
     by_start = {
         "setting": Status.USAGE,
+        "profile": Status.USAGE,
         "config": Status.USAGE,
         "report": Status.USAGE,
         "source": Status.REFUSED,

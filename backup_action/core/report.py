@@ -11,6 +11,7 @@ import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
 from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
+from backup_action.core.recent import Kept, PastRun
 from backup_action.core.tally import Tally
 
 __all__ = ["KEPT_PROBLEMS", "Counts", "Draft", "Report", "RootLine", "Run", "SnapshotLine", "Target"]
@@ -58,6 +59,7 @@ class Target(msgspec.Struct, frozen=True):
     endpoint: str = ""
     layout: str = "tree"
     versioning: str = ""  # Enabled, Suspended or "" for never
+    history: str = ""  # the setting: auto or none
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -83,6 +85,8 @@ class Report(msgspec.Struct, frozen=True):
     snapshot: SnapshotLine | None = None
     verified: bool = False  # everything sent confirmed by CRC-64, everything else by the listing
     requests: int = 0  # to the bucket, retries included
+    recent: list[PastRun] = []  # the last runs that committed, oldest first; this one too, if it did
+    kept: Kept | None = None  # the snapshots of this source that the bucket has
     problems: list[Problem] = []
     problem_counts: dict[str, int] = {}
     report_path: str = ""
@@ -144,6 +148,8 @@ class Draft:
     snapshot: SnapshotLine | None = None
     verified: bool = False
     requests: int = 0
+    recent: list[PastRun] = field(default_factory=list)
+    kept: Kept | None = None
     signal: int = 0  # the one that ended the run
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
@@ -187,6 +193,8 @@ class Draft:
             snapshot=self.snapshot,
             verified=self.verified,
             requests=self.requests,
+            recent=self.recent,
+            kept=self.kept,
             problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
             problem_counts=dict(tally.problem_counts),
         )

@@ -6,6 +6,9 @@
 | each further | one entry, in byte order of its key: `{"path": …, "kind": "file", "key": …, "sha256": …, …}` |
 | last | `{"foot": {"entries": …, "complete": …, "digest": …, …}}` |
 
+The foot also says what the run itself did (`seconds` with one decimal, `files_sent`, `bytes_sent`), and the head has
+the same of at most 30 runs before it (`recent`, oldest first): see `core/recent.py`.
+
 The digest is the SHA-256 of all plain bytes before the foot, and each head carries its parent's: a chain.
 Integers that can pass 2**53 (times in ns, inode, dev, CRC-64) are decimal strings. A path or link target that
 is no UTF-8 stands escaped for people, with its bytes in base64 beside it (`raw`, `target_raw`).
@@ -20,22 +23,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import zstandard
 
 from backup_action.core.entry import Entry, decode_entry, encode_entry, order
 from backup_action.core.place import Root
+from backup_action.core.recent import ID, IDLE, KEPT, Count, Effort, PastRun, Seconds, extend
 
 FORMAT: Final = "oss-backup/1"
 LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
 LEVEL: Final = 3
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
 
+_PACKED = 1 << 16  # bytes of lines compressed together
 _PIECE = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
 _encode = msgspec.json.Encoder().encode
-_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_ID = re.compile(ID)
 
 
 class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,10 +74,11 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     roots: list[Root]
     parent: Parent | None = None
     origin: Origin = Origin()
+    recent: Annotated[list[PastRun], msgspec.Meta(max_length=KEPT)] = []  # of this source, oldest first
 
 
 class Foot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the lines before it add up to. `complete` is false when the scan or a file failed."""
+    """What the lines before it add up to, and what the run did. `complete` is false when the scan or a file failed."""
 
     entries: int
     files: int
@@ -80,6 +86,9 @@ class Foot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     problems: dict[str, int]
     complete: bool
     digest: str
+    seconds: Seconds  # from the run's beginning to its commit
+    files_sent: Count
+    bytes_sent: Count
 
 
 class Unreadable(ValueError):
@@ -98,14 +107,22 @@ class Writer:
         """Begins with the head."""
         self._sha = hashlib.sha256()
         self._pieces: list[bytes] = []
+        self._lines = bytearray()
         self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
         self._entries = self._files = self._bytes = 0
         self._last = ""
         self._write(_encode({"head": head}) + b"\n")
 
     def _write(self, line: bytes) -> None:
-        self._sha.update(line)
-        self._pieces.append(self._frame.compress(line))
+        self._lines += line
+        if len(self._lines) >= _PACKED:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Hashes and compresses the lines that wait: one at a time, the calls would cost more than the work."""
+        self._sha.update(self._lines)
+        self._pieces.append(self._frame.compress(self._lines))
+        self._lines.clear()
 
     def add(self, entry: Entry) -> None:
         """Adds the next entry. Raises ValueError where it is not behind the last: such a snapshot could not be read."""
@@ -118,9 +135,11 @@ class Writer:
             self._bytes += entry.size
         self._write(encode_entry(entry))
 
-    def finish(self, problems: dict[str, int], *, complete: bool) -> tuple[bytes, Foot]:
+    def finish(self, problems: dict[str, int], *, complete: bool, effort: Effort = IDLE) -> tuple[bytes, Foot]:
         """Ends with the foot. To be called once."""
-        foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest())
+        self._pack()
+        did = (effort.tenths, effort.files_sent, effort.bytes_sent)
+        foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did)
         self._pieces.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
         self._pieces.append(self._frame.flush())
         return b"".join(self._pieces), foot
@@ -139,6 +158,11 @@ class Snapshot:
     def id(self) -> str:
         """The id of its head."""
         return self.head.id
+
+    @property
+    def recent(self) -> list[PastRun]:
+        """The last runs up to this one, oldest first."""
+        return recent(self.head, self.foot)
 
     def entries(self) -> Iterator[Entry]:
         """Its entries, in order."""
@@ -171,6 +195,12 @@ class Snapshot:
                 if objects % MARK == 0:
                     self.marks.append(entry.key)
         raise Unreadable("it has no end")
+
+
+def recent(head: Head, foot: Foot) -> list[PastRun]:
+    """The last runs up to the one whose snapshot this is, oldest first: what the next head says."""
+    did = (foot.seconds, foot.files, foot.bytes, foot.files_sent, foot.bytes_sent, foot.complete)
+    return extend(head.recent, PastRun(head.id, *did))
 
 
 def head_of(data: bytes) -> Head:

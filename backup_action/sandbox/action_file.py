@@ -121,52 +121,61 @@ def load(folder: Path) -> Action:
 
 
 def _action(folder: Path, content: Any) -> Action:
-    root = _object(content, "the file")
-    runs = _object(root.get("runs"), "runs")
+    root = mapping(content, "the file")
+    runs = mapping(root.get("runs"), "runs")
     if text(runs.get("using")).lower() != "composite":
         raise ActionFileError(f"only composite actions can be run here, not using: '{text(runs.get('using'))}'")
-    steps = tuple(_step(item) for item in _sequence(runs.get("steps"), "runs.steps"))
-    ids = [step.id.lower() for step in steps if step.id]
-    if repeated := {name for name in ids if ids.count(name) > 1}:
-        raise ActionFileError(f"The identifier '{min(repeated)}' may not be used more than once within the same scope")
+    steps = read_steps(runs.get("steps"), "runs.steps")
     outputs = {
-        name: _scalar(_object(item, f"outputs.{name}").get("value"), f"outputs.{name}.value", STEP_CONTEXTS)
-        for name, item in _object(root.get("outputs"), "outputs").items()
+        name: checked(mapping(item, f"outputs.{name}").get("value"), f"outputs.{name}.value", STEP_CONTEXTS)
+        for name, item in mapping(root.get("outputs"), "outputs").items()
     }
-    inputs = {name: _input(name, item) for name, item in _object(root.get("inputs"), "inputs").items()}
-    return Action(folder, _scalar(root.get("name"), "name", frozenset()), inputs, outputs, steps)
+    inputs = {name: _input(name, item) for name, item in mapping(root.get("inputs"), "inputs").items()}
+    return Action(folder, checked(root.get("name"), "name", frozenset()), inputs, outputs, steps)
 
 
 def _input(name: str, content: Any) -> Input:
-    known = _object(content, f"inputs.{name}")
-    default = _scalar(known.get("default"), f"inputs.{name}.default", INPUT_CONTEXTS, files=True)
-    deprecation = _scalar(known.get("deprecationMessage"), f"inputs.{name}.deprecationMessage", frozenset())
+    known = mapping(content, f"inputs.{name}")
+    default = checked(known.get("default"), f"inputs.{name}.default", INPUT_CONTEXTS, files=True)
+    deprecation = checked(known.get("deprecationMessage"), f"inputs.{name}.deprecationMessage", frozenset())
     return Input(default, known.get("required") is True, deprecation)
 
 
-def _step(content: Any) -> Step:
-    known = _object(content, "a step")
+def read_steps(
+    content: Any, where: str, contexts: frozenset[str] = STEP_CONTEXTS, *, in_job: bool = False
+) -> tuple[Step, ...]:
+    """The steps of an action, or those of a job: they may leave their shell out, and have a time limit."""
+    steps = tuple(_step(item, contexts, in_job=in_job) for item in sequence(content, where))
+    ids = [step.id.lower() for step in steps if step.id]
+    if repeated := {name for name in ids if ids.count(name) > 1}:
+        raise ActionFileError(f"The identifier '{min(repeated)}' may not be used more than once within the same scope")
+    return steps
+
+
+def _step(content: Any, contexts: frozenset[str], *, in_job: bool) -> Step:
+    known = mapping(content, "a step")
     kind = "run" if "run" in known else "uses"
-    allowed = _RUN_KEYS if kind == "run" else _USES_KEYS
+    allowed = (_RUN_KEYS if kind == "run" else _USES_KEYS) | ({"timeout-minutes"} if in_job else set())
     if kind not in known:
         raise ActionFileError("a step has neither 'run' nor 'uses'")
     if unexpected := [key for key in known if key not in allowed]:
         raise ActionFileError(f"Unexpected value '{unexpected[0]}' in a step with '{kind}'")
-    if kind == "run" and not text(known.get("shell")):
+    if kind == "run" and not in_job and not text(known.get("shell")):
         raise ActionFileError("Required property is missing: shell")
     identifier = text(known.get("id"))
     if identifier and not _ID.fullmatch(identifier):
         raise ActionFileError(f"The identifier '{identifier}' is invalid")
 
     def scalar(key: str) -> str:
-        return _scalar(known.get(key), key, STEP_CONTEXTS, files=True)
+        return checked(known.get(key), key, contexts, files=True)
 
     def scalars(key: str) -> dict[str, str]:
-        items = _object(known.get(key), key).items()
-        return {name: _scalar(value, f"{key}.{name}", STEP_CONTEXTS, files=True) for name, value in items}
+        items = mapping(known.get(key), key).items()
+        return {name: checked(value, f"{key}.{name}", contexts, files=True) for name, value in items}
 
-    expressions.check(text(known.get("if")), STEP_CONTEXTS, condition=True, files=True)
-    scalar("continue-on-error")
+    expressions.check(text(known.get("if")), contexts - {"secrets"}, condition=True, files=True)
+    for key in ("continue-on-error", "timeout-minutes"):
+        scalar(key)
     return Step(
         id=identifier,
         name=scalar("name"),
@@ -181,7 +190,7 @@ def _step(content: Any) -> Step:
     )
 
 
-def _scalar(content: Any, where: str, contexts: frozenset[str], *, files: bool = False) -> str:
+def checked(content: Any, where: str, contexts: frozenset[str], *, files: bool = False) -> str:
     """A scalar as text, its expressions checked."""
     if not is_primitive(content):
         raise ActionFileError(f"{where}: a {text(content).lower()} was not expected")
@@ -192,7 +201,8 @@ def _scalar(content: Any, where: str, contexts: frozenset[str], *, files: bool =
     return text(content)
 
 
-def _object(content: Any, where: str) -> dict[str, Any]:
+def mapping(content: Any, where: str) -> dict[str, Any]:
+    """The content if it is a mapping; nothing is an empty one."""
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -200,7 +210,8 @@ def _object(content: Any, where: str) -> dict[str, Any]:
     return content
 
 
-def _sequence(content: Any, where: str) -> list[Any]:
+def sequence(content: Any, where: str) -> list[Any]:
+    """The content if it is a list."""
     if not isinstance(content, list):
         raise ActionFileError(f"{where}: a sequence was expected")
     return content

@@ -1,9 +1,10 @@
-"""Runs a composite action's steps in order, as the runner's CompositeActionHandler does.
+"""Runs the steps of a composite action in order, as the runner's CompositeActionHandler does, and those of a job.
 
 A step runs if its condition holds; without one, if no step before it failed. `success()` and `failure()` look at the
 steps of this action so far, `cancelled()` at the job. A failed step does not end the action: the steps after it are
 judged one by one; a condition that cannot be evaluated does end it. Outputs are taken at the end, whatever happened.
-On a cancelled job every process that is still started gets its SIGINT at once, `always()` or not.
+On a cancelled job every process that is still started gets its SIGINT at once, `always()` or not; but a job's own step
+that holds after the cancellation is left to its work, with all that it starts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from backup_action.sandbox.job import Job, StepRun
 from backup_action.sandbox.steps import Outcome, Script, StepError, first_line, worse
 from backup_action.sandbox.workflow_commands import Annotation
 
+DEFAULT_SHELL = "bash -e {0}"  # of a job's step that names none
 MAX_DEPTH = 9  # composites within composites (actions/runner, Constants.CompositeActionsMaxDepth)
 
 
@@ -32,25 +34,32 @@ class Finished:
 
 @dataclass(slots=True)
 class _Scope:
-    """One action while it runs."""
+    """One action while it runs, or a job's own steps: then `outer` has the contexts that only a job has."""
 
     job: Job
     action: Action
     inputs: Mapping[str, Value]
     overrides: Mapping[str, str]  # the `env:` of the steps that called it
     depth: int
+    outer: Mapping[str, Value] | None = None
     result: str = "success"
     steps: dict[str, Value] = field(default_factory=dict)
 
     def contexts(self, env: Mapping[str, Value], github: Mapping[str, Value] | None = None) -> dict[str, Value]:
-        return _job_contexts(self.job) | {
+        own: dict[str, Value] = {
             "github": self.github() if github is None else github,
             "inputs": self.inputs,
             "steps": self.steps,
             "env": env,
         }
+        if self.outer is not None:
+            status = "cancelled" if self.job.cancelled else self.result
+            own |= {**self.outer, "job": {"status": status}}
+        return _job_contexts(self.job) | own
 
     def github(self) -> dict[str, Value]:
+        if self.outer is not None:
+            return dict(self.job.github)
         return {**self.job.github, "action_path": str(self.action.folder), "action_status": self.result}
 
     def env(self) -> CaseSensitive:
@@ -75,14 +84,30 @@ def run(job: Job, action: Action, given: Mapping[str, str], *, env: Mapping[str,
         job.error(f"Composite action depth exceeded max depth {MAX_DEPTH}")
         return Finished("failure", {})
     try:
-        scope = _Scope(job, action, _inputs(job, action, given), env, depth)
-        for number, step in enumerate(action.steps, 1):
-            if not _run_step(scope, step, number):
-                break
-        return Finished(scope.result, _outputs(scope))
+        return _walk(_Scope(job, action, _inputs(job, action, given), env, depth))
     except ExpressionError as error:
         job.error(str(error))
         return Finished("failure", {})
+
+
+def run_job(job: Job, steps: Action, inputs: Mapping[str, Value], outer: Mapping[str, Value]) -> Finished:
+    """Runs a job's own steps, given as if they were an action. `outer`: the contexts vars, secrets and needs."""
+    try:
+        return _walk(_Scope(job, steps, inputs, {}, 0, outer))
+    except ExpressionError as error:
+        job.error(str(error))
+        return Finished("failure", {})
+
+
+def _walk(scope: _Scope) -> Finished:
+    for number, step in enumerate(scope.action.steps, 1):
+        if scope.depth == 0:
+            scope.job.begin_step()
+        if not _run_step(scope, step, number):
+            break
+    if scope.outer is not None and scope.job.cancelled:
+        scope.result = "cancelled"
+    return Finished(scope.result, _outputs(scope))
 
 
 def _inputs(job: Job, action: Action, given: Mapping[str, str]) -> dict[str, Value]:
@@ -139,7 +164,8 @@ class _ConditionError(RuntimeError):
 
 
 def _holds(scope: _Scope, step: Step, env: CaseSensitive) -> bool:
-    status: Status = scope.job.status(scope.result)
+    ended = scope.outer is not None and scope.job.cancelled
+    status: Status = scope.job.status("cancelled" if ended else scope.result)
     try:
         return expressions.condition(step.condition, scope.contexts(env), status=status, workspace=scope.job.workspace)
     except ExpressionError as error:
@@ -200,22 +226,43 @@ def _script(scope: _Scope, step: Step, env: CaseSensitive, number: int) -> Outco
     github |= {kind: str(getattr(files, kind)) for kind in ("path", "env", "step_summary", "state", "output")}
     contexts = scope.contexts(env, github)
     folder = scope.job.workspace / _text(scope, step.working_directory, contexts)
-    script = Script(
-        _text(scope, step.run or "", contexts), _text(scope, step.shell, contexts), folder, env, github, files
-    )
+    shell = _text(scope, step.shell, contexts) or DEFAULT_SHELL
+    script = Script(_text(scope, step.run or "", contexts), shell, folder, env, github, files)
     return steps.run(scope.job, script)
 
 
 def _call(scope: _Scope, step: Step, env: CaseSensitive, own: Mapping[str, str]) -> Outcome:
     """A `uses:`. A path is below the workspace, also inside an action, as on GitHub."""
-    if not step.uses.startswith("./"):
-        raise StepError(f"'{step.uses}' cannot be run here: nothing is downloaded, only local actions (./…) work")
-    action = action_file.load(Path(scope.job.workspace, step.uses).resolve())
+    folder = Path(scope.job.workspace, step.uses) if step.uses.startswith("./") else _elsewhere(scope.job, step.uses)
+    if folder is None:
+        return Outcome()
+    action = action_file.load(folder.resolve())
     contexts = scope.contexts(env)
     given = {name: _text(scope, value, contexts) for name, value in step.inputs.items()}
     announce(scope.job, step.uses, given, env)
     finished = run(scope.job, action, given, env={**scope.overrides, **own}, depth=scope.depth + 1)
     return Outcome(finished.result, finished.outputs)
+
+
+def is_known(uses: str, repositories: Mapping[str, Path | None]) -> bool:
+    """Whether something stands for the repository of a `uses: owner/name@ref`, also of one with a folder in it."""
+    return _split(uses)[0] in repositories
+
+
+def _split(uses: str) -> tuple[str, list[str]]:
+    """`owner/name@ref`, and the folders within."""
+    name, at, ref = uses.partition("@")
+    parts = name.split("/")
+    return "/".join(parts[:2]) + at + ref, parts[2:]
+
+
+def _elsewhere(job: Job, uses: str) -> Path | None:
+    """The folder that stands for another repository's action; None for one that is to do nothing."""
+    known, inner = _split(uses)
+    if known not in job.repositories:
+        raise StepError(f"'{uses}' cannot be run here: nothing is downloaded, and no local folder stands for it")
+    folder = job.repositories[known]
+    return None if folder is None else Path(folder, *inner)
 
 
 def announce(job: Job, uses: str, given: Mapping[str, str], env: Mapping[str, Value]) -> None:

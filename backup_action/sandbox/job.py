@@ -67,7 +67,7 @@ class StepRun:
 
     id: str
     name: str
-    depth: int  # 1: a step of the action itself
+    depth: int  # 0: a step of the job, 1: one of the action that it uses
     outcome: str  # success failure cancelled skipped
     conclusion: str
     outputs: Mapping[str, str]
@@ -94,6 +94,9 @@ class Job:
     log: list[str] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     steps: list[StepRun] = field(default_factory=list)
+    repositories: Mapping[str, Path | None] = field(default_factory=dict)  # owner/name@ref and what stands for it here
+    counted_from: int = 0  # where the annotations of the job's present step begin
+    spared: bool = False  # the present step began after the cancellation, which no longer is about it
     tracking: str = field(default_factory=lambda: f"github_{uuid.uuid4()}")
 
     @property
@@ -121,9 +124,15 @@ class Job:
         """An annotation: always in the log; beyond the limit of its level it is not kept."""
         if annotation.message:
             self.write(f"##[{annotation.level}]{annotation.message}")
-        if sum(kept.level == annotation.level for kept in self.annotations) < ANNOTATION_LIMIT:
+        mine = self.annotations[self.counted_from :]
+        if sum(kept.level == annotation.level for kept in mine) < ANNOTATION_LIMIT:
             message = self.masker.mask(annotation.message)[:MESSAGE_LIMIT]
             self.annotations.append(Annotation(annotation.level, message, annotation.properties))
+
+    def begin_step(self) -> None:
+        """A step of the job itself begins: its annotations are counted anew, an earlier cancellation is past."""
+        self.counted_from = len(self.annotations)
+        self.spared = self.cancelled
 
     def error(self, message: str) -> None:
         """An error annotation of the runner's own."""

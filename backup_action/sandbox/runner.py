@@ -4,7 +4,7 @@
 
 The rooms behind it: `action_file` reads the action, `composite` walks its steps, `steps` runs one, `step_process` its
 process, `workflow_commands` and `command_files` take in what it says, `masking` hides its secrets, `expressions`
-evaluates `${{ }}`, `job` holds what outlives a step.
+evaluates `${{ }}`, `job` holds what outlives a step. A whole workflow file is run by `workflow`.
 
 Not done: JavaScript and Docker actions, downloads, problem matchers, containers, `post` steps. The temporary folder is
 the caller's: unlike GitHub's it is not emptied.
@@ -79,12 +79,12 @@ def run_action(
         github=github or {},
     )
     job.echo, job.cancel, job.patience = echo, cancel, patience or Patience()
-    _write_event(job, event or {})
+    write_event(job, event or {})
     try:
         finished = _run(job, action, inputs)
     finally:
         step_process.end_orphans(job.tracking)
-    return _result(job, finished)
+    return result_of(job, finished)
 
 
 def _run(job: Job, folder: Path, inputs: Mapping[str, str]) -> composite.Finished:
@@ -97,14 +97,16 @@ def _run(job: Job, folder: Path, inputs: Mapping[str, str]) -> composite.Finishe
     return composite.run(job, action, inputs, env={})
 
 
-def _write_event(job: Job, event: Mapping[str, Value]) -> None:
+def write_event(job: Job, event: Mapping[str, Value]) -> None:
+    """Puts the event where steps find it: the file, and `github.event`."""
     path = job.temp / "_github_workflow" / "event.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(event, ensure_ascii=False, indent=2), "utf-8")
     job.github |= {"event": dict(event), "event_path": str(path)}
 
 
-def _result(job: Job, finished: composite.Finished) -> ActionRun:
+def result_of(job: Job, finished: composite.Finished) -> ActionRun:
+    """What there is to tell of a job that ended."""
     summaries = [step.summary for step in job.steps if step.summary]
     return ActionRun(
         conclusion=finished.result,

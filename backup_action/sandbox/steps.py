@@ -125,7 +125,7 @@ def _execute(job: Job, script: Script, arguments: list[str], outcome: Outcome) -
         environment=job.process_environment(script.env, script.github),
         folder=script.folder,
         receive=receive,
-        cancel=job.cancel,
+        cancel=None if job.spared else job.cancel,
         patience=job.patience,
     )
     outcome.exit_code = ended.code

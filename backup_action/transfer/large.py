@@ -40,7 +40,7 @@ from backup_action.core.found import Found, entry
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem
 from backup_action.transfer.flow import Budget, together
-from backup_action.transfer.way import Way
+from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
 from backup_action.vault.lease import digest
 
@@ -62,10 +62,10 @@ class Carried:
 class Large:
     """Sends large files of one run."""
 
-    def __init__(self, vault: Vault, way: Way | None, part: int, headers: Mapping[str, str]) -> None:
-        """`way` is None for a dry run; `part` is the usual size of a part, in bytes; `headers` go with the object."""
+    def __init__(self, vault: Vault, safe: Safekeeping | None, part: int, headers: Mapping[str, str]) -> None:
+        """`safe` is None for a dry run; `part` is the usual size of a part, in bytes; `headers` go with the object."""
         self._vault = vault
-        self._way = way
+        self._safe = safe
         self._part = part
         self._headers = dict(headers)
         self._control = Control(vault.bucket)
@@ -77,7 +77,7 @@ class Large:
         if found.size > PART_MAX * PARTS_MAX:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "625 GiB"})
         first: Entry | None = None
-        if item.step is not Step.SEND or self._way is None:
+        if item.step is not Step.SEND or self._safe is None:
             content = await asyncio.to_thread(read, found, opener, 0, stopped)
             if isinstance(content, Problem):
                 return content
@@ -86,11 +86,11 @@ class Large:
                 return Carried(first, None, sent=False)
             if item.step is Step.ADOPT and (there := await self._vault.adopt(first)):
                 return Carried(first, there, sent=False)
-            if self._way is None:
+            if self._safe is None:
                 return Carried(first, Written("", "", first.crc64), sent=True)
-        assert self._way is not None  # noqa: S101  (a dry run has returned)
-        await self._way.clear(item)
-        return await self._tries(self._way.lease, found, opener, budget, first, stopped)
+        assert self._safe is not None  # noqa: S101  (a dry run has returned)
+        await self._safe.clear(item)
+        return await self._tries(self._safe.lease, found, opener, budget, first, stopped)
 
     async def _tries(
         self, lease: Lease, found: Found, opener: Opener, budget: Budget, first: Entry | None,

@@ -14,7 +14,7 @@ from backup_action.core.place import Root, root_of
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Crew, together
-from backup_action.transfer.way import Way
+from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Vault
 
 AT_ONCE: Final = 32  # removals
@@ -23,10 +23,10 @@ AT_ONCE: Final = 32  # removals
 class Removal:
     """One run's removals."""
 
-    def __init__(self, vault: Vault, way: Way, tally: Tally) -> None:
+    def __init__(self, vault: Vault, safe: Safekeeping, tally: Tally) -> None:
         """Counts in the tally what was removed."""
         self._vault = vault
-        self._way = way
+        self._safe = safe
         self._tally = tally
 
     async def run(self, gone: Iterable[Entry], roots: tuple[Root, ...]) -> None:
@@ -44,7 +44,7 @@ class Removal:
     async def _remove(self, entry: Entry) -> None:
         key = self._vault.prefix + entry.place
         try:
-            if not await self._way.keep(entry):
+            if not await self._safe.keep(entry):
                 return
             answer = await self._vault.bucket.head(key)
             if answer is None or answer.headers.get("ETag", "").strip('"') != entry.etag:

@@ -18,19 +18,19 @@ from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
-from backup_action.transfer.way import Way
+from backup_action.transfer.safekeeping import Safekeeping
 
 ASK: Final = Entry("", Sort.FOLDER, "")  # the bucket must be asked first
 replace = msgspec.structs.replace
 
 
 class Settling:
-    """For one run; `way` is None for a dry one."""
+    """For one run; `safe` is None for a dry one."""
 
-    def __init__(self, way: Way | None, roots: tuple[Root, ...], tally: Tally) -> None:
+    def __init__(self, safe: Safekeeping | None, roots: tuple[Root, ...], tally: Tally) -> None:
         """Counts in the tally."""
         self.gone: Spool[Entry] = Spool(Entry)  # what lies in the bucket and is no longer on the disk
-        self._way = way
+        self._safe = safe
         self._roots = roots
         self._tally = tally
 
@@ -74,7 +74,7 @@ class Settling:
             return None
         if found is not None:
             return await self._displaced(item, found, known)
-        if item.drift is not Kind.DRIFT_MISSING and self._way and await self._way.history.has(known):
+        if item.drift is not Kind.DRIFT_MISSING and self._safe and await self._safe.history.has(known):
             return replace(known, stale=True)  # a run that never committed had moved it there
         if item.drift:
             self._tally.tell(Problem(item.drift, known.path))
@@ -83,8 +83,8 @@ class Settling:
     async def _displaced(self, item: Item, found: Found, known: Entry) -> Entry:
         """A link in the place of a file: no entry can speak of the file's object any more, so it is kept at once."""
         try:
-            if self._way:
-                await self._way.clear(item)
+            if self._safe:
+                await self._safe.clear(item)
         except Stop as error:
             self._tally.failed(found.root, one_object(error, found))
             return replace(known, stale=True)

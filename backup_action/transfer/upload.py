@@ -30,8 +30,8 @@ from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, Crew, Row, together
 from backup_action.transfer.large import Large
+from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
-from backup_action.transfer.way import Way
 from backup_action.vault import Vault
 
 SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
@@ -61,15 +61,15 @@ class Upload:
     """One run's transfer."""
 
     def __init__(
-        self, vault: Vault, way: Way | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
+        self, vault: Vault, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
         headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool], follow: bool = False,
     ) -> None:  # fmt: skip
-        """`way` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
+        """`safe` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
 
         `follow`: links, as the scan did.
         """
         self._vault = vault
-        self._way = way
+        self._safe = safe
         self._headers = headers
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
@@ -79,8 +79,8 @@ class Upload:
         self._concurrency = concurrency
         self._local = threading.local()
         self._openers: list[Opener] = []
-        self._settling = Settling(way, roots, tally)
-        self._large = Large(vault, way, SMALL, headers)
+        self._settling = Settling(safe, roots, tally)
+        self._large = Large(vault, safe, SMALL, headers)
 
     @property
     def gone(self) -> Spool[Entry]:
@@ -181,8 +181,8 @@ class Upload:
             if job.item.step is Step.ADOPT and (there := await self._adopted(job.item, job.content)):
                 self._adopt(job.slot, job.item, read_as, there)
             else:
-                if self._way:
-                    await self._way.clear(job.item)
+                if self._safe:
+                    await self._safe.clear(job.item)
                     written = await self._vault.bucket.put(key, job.content.data, read_as.crc64, self._headers)
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
@@ -192,7 +192,7 @@ class Upload:
     async def _adopted(self, item: Item, content: Content) -> Written | None:
         """The object that is there, if it is the file. The listing tells enough, but for large files and versions."""
         md5 = ""
-        if self._way and not self._way.lease.versioning and len(content.data) <= DIGEST:
+        if self._safe and not self._safe.lease.versioning and len(content.data) <= DIGEST:
             md5 = hashlib.md5(content.data, usedforsecurity=False).hexdigest()
         return await self._vault.adopt(content.entry, item.there, md5)
 

@@ -106,6 +106,10 @@ class Vault:
                     newest, second = found, stored.last_modified
         return newest
 
+    def kept(self) -> list[str]:
+        """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
+        return [id for id in self._known if self._has_our_tag(id)]
+
     async def ask_to_read(self) -> None:
         """Raises Stop where nothing may be read here: better told before the first write than at the last."""
         await self.bucket.head(self._snapshot_key("none"))

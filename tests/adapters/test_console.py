@@ -58,3 +58,12 @@ def test_lines_of_many_threads_do_not_mix() -> None:
         for thread in threads:
             thread.join()
     assert sorted(stream.getvalue().splitlines()) == sorted(letter * 50 for letter in "abcd" for _ in range(10))
+
+
+def test_a_line_takes_the_place_of_one_that_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    console.draw("\rhalf of it")
+    console.say("whole")
+    console.say("another")
+    console.draw("\rto its end\n")
+    console.say("the last")
+    assert capsys.readouterr().err == "\rhalf of it\r\x1b[K\x1b[?25hwhole\nanother\n\rto its end\nthe last\n"

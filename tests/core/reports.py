@@ -1,6 +1,7 @@
 """Reports of every sort, for the tests of what people read."""
 
 from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
+from backup_action.core.recent import PastRun, kept
 from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
 
 RUN = Run(
@@ -58,6 +59,14 @@ FACTORS = Counts(345, 7, 337, 0, 0, 318_382_080, 34_003_200)
 ROOTS = [RootLine("data/datasets", "data/datasets", DATA), RootLine("/srv/mt5/factors", "factors", FACTORS)]
 IDENTITY = "acs:ram::1234567890123456:assumed-role/oss-backup/gha-12345678901-1"
 
+RECENT = [
+    PastRun("20261119T180000Z-1a2b0001", 3725.0, 12_001, 47_000_000_000, 12_001, 47_000_000_000, True),
+    PastRun("20261120T180000Z-1a2b0002", 95.2, 12_100, 47_500_000_000, 99, 500_000_000, True),
+    PastRun("20261121T180000Z-5e6f7a8b", 12.0, 12_100, 47_500_000_000, 0, 0, False),
+    PastRun("20261122T180000Z-1a2b3c4d", 83.0, 12_345, 48_318_382_080, 67, 734_003_200, True),
+]
+KEPT = kept(["20261012T180000Z-1a2b0000", *(run.id for run in RECENT)])
+
 OK = report(
     Status.OK,
     [
@@ -73,6 +82,8 @@ OK = report(
     links=4,
     foreign_objects=3,
     requests=141,
+    recent=RECENT,
+    kept=KEPT,
 )
 INCOMPLETE = report(
     Status.INCOMPLETE,
@@ -99,6 +110,9 @@ INCOMPLETE = report(
     roots=ROOTS,
     snapshot=SNAPSHOT,
     identity=IDENTITY,
+    target=Target("mt5-hub-data", "cn-hangzhou", "daily/", "https://oss-cn-hangzhou.aliyuncs.com", history="auto"),
+    recent=RECENT[-2:],
+    kept=KEPT,
 )
 DENIED = report(
     Status.DENIED,
@@ -134,6 +148,9 @@ FIRST = report(
     verified=True,
     run=Run(host="nas"),
     source="nas",
+    target=Target("mt5-hub-data", "cn-hangzhou", "daily/", "https://oss-cn-hangzhou.aliyuncs.com", history="none"),
+    recent=[PastRun("20261121T180000Z-5e6f7a8b", 0.9, 1, 512, 1, 512, True)],
+    kept=kept(["20261121T180000Z-5e6f7a8b"]),
     report_path="/var/lib/oss-backup/report.json",
 )
 INTERRUPTED = report(
@@ -143,6 +160,8 @@ INTERRUPTED = report(
     counts=Counts(41, 1, 40, 0, 0, 4096, 1024),
     roots=[RootLine("data/datasets", "data/datasets", Counts(41, 1, 40, 0, 0, 4096, 1024))],
     identity=IDENTITY,
+    recent=RECENT[:-1],
+    kept=kept(run.id for run in RECENT[:-1]),
 )
 UNDELIVERED = report(
     Status.OK,

@@ -5,6 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 
 from backup_action.core.entry import Blocks, Entry, Sort, decode_entry, encode_entry, order
 from backup_action.core.place import Root
+from backup_action.core.recent import PastRun
 from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Unreadable, Writer, head_of, is_id
 
 HEAD = Head(
     FORMAT, "20261122T180000Z-6c5f0a26", 2, "example/quant", "tree", "2026-11-22T18:00:00Z", "0.1.0",
     [Root("data", "data")], Parent("20261121T180000Z-6c5f0a25", "ab" * 32), Origin("host", "example/quant", "7"),
 )  # fmt: skip
+PAST = PastRun("20261121T180000Z-6c5f0a25", 3725.0, 2, 5, 2, 5, False)
 GOLDEN = Path(__file__).parent / "golden" / "snapshot-1.jsonl.zst"
 
 text = st.binary(max_size=30).map(lambda data: data.decode("utf-8", "surrogateescape"))
@@ -120,6 +123,7 @@ def test_bytes_after_the_end_are_refused(more: bytes) -> None:
 def plain_snapshot(*lines: bytes) -> bytes:
     body = b"".join(line + b"\n" for line in lines)
     foot = {"entries": len(lines) - 1, "files": 1, "bytes": 3, "problems": {}, "complete": True}
+    foot |= {"seconds": 1.5, "files_sent": 1, "bytes_sent": 3}
     last = json.dumps({"foot": foot | {"digest": hashlib.sha256(body).hexdigest()}}).encode()
     return zstandard.ZstdCompressor(write_checksum=True).compress(body + last + b"\n")
 
@@ -187,7 +191,8 @@ def test_the_shape_of_an_id() -> None:
 
 def test_format_1_is_read_for_ever() -> None:
     found = Snapshot(GOLDEN.read_bytes())
-    assert found.head == HEAD and list(found.entries()) == SAMPLE
+    assert found.head == msgspec.structs.replace(HEAD, recent=[PAST]) and list(found.entries()) == SAMPLE
+    assert found.recent == [PAST, PastRun(HEAD.id, 83.4, 1, 3, 1, 3, True)]
 
 
 def test_anybody_can_read_it(tmp_path: Path) -> None:

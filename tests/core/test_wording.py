@@ -128,6 +128,11 @@ def test_the_advice_ends_with_what_support_asks_for(language: Language, tail: st
             {"flag": "--bucket", "variable": "OSS_BACKUP_BUCKET"},
             ["--bucket", "OSS_BACKUP_BUCKET"],
         ),
+        (
+            Kind.PROFILE_UNKNOWN,
+            {"known": "nightly, weekly", "file": "backup.toml"},
+            ["nightly, weekly", "backup.toml", "`profile`", "`[profiles.NAME]`"],
+        ),
         (Kind.OIDC_NO_PERMISSION, {}, ["`permissions: id-token: write`"]),
         (Kind.STS_TRUST, {"sub": "repo:o/r:ref:refs/heads/main"}, ["sts:AssumeRole", "repo:o/r:ref:refs/heads/main"]),
         (Kind.STS_TRUST, {}, ["repo:OWNER/REPO:…", "repo:OWNER@OWNER_ID/REPO@REPO_ID:…", "oidc:aud", "`audience`"]),
@@ -239,7 +244,7 @@ def _sample(value: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(value)
 
 
-ROOMS_WITH_RULES = ["settings.py", "core/address.py", "core/place.py", "core/selection.py"]
+ROOMS_WITH_RULES = ["settings.py", "core/address.py", "core/place.py", "core/selection.py", "adapters/config.py"]
 
 
 def test_every_rule_of_a_setting_is_told_in_chinese() -> None:

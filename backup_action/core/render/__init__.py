@@ -6,6 +6,21 @@ Pure. Every text from outside goes through `core.escape`; every limit of a reade
 from backup_action.core.render.lines import Annotation, annotations, lines, title
 from backup_action.core.render.message import Message, message
 from backup_action.core.render.problems import ALARMING
+from backup_action.core.render.progress import cells, committing, looking, progress, sending
 from backup_action.core.render.summary import summary
 
-__all__ = ["ALARMING", "Annotation", "Message", "annotations", "lines", "message", "summary", "title"]
+__all__ = [
+    "ALARMING",
+    "Annotation",
+    "Message",
+    "annotations",
+    "cells",
+    "committing",
+    "lines",
+    "looking",
+    "message",
+    "progress",
+    "sending",
+    "summary",
+    "title",
+]

@@ -22,7 +22,7 @@ import msgspec
 
 from backup_action.core import escape
 from backup_action.core.problem import STATUS, Kind, Problem, Status
-from backup_action.core.wording import bucket, files, history, oidc, role, rules, settings, sts, vault, warnings
+from backup_action.core.wording import bucket, files, oidc, role, rules, safety, settings, sts, vault, warnings
 from backup_action.core.wording.text import Both, Language, Text
 from backup_action.core.wording.words import COMMANDS, STATUSES, VERDICTS, WORDS
 
@@ -38,7 +38,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **bucket.TEXTS,
     **vault.TEXTS,
     **files.TEXTS,
-    **history.TEXTS,
+    **safety.TEXTS,
     **warnings.TEXTS,
 }
 

@@ -151,6 +151,18 @@ TEXTS: Final[Mapping[str, Both]] = {
             "It has to be TOML with the names of the inputs in `action.yml` as keys; correct it at the place named.",
         ),
     ),
+    Kind.PROFILE_UNKNOWN.value: Both(
+        zh=Text(
+            "没有这个方案",
+            "配置文件⟨ {file} ⟩中没有名为 {where} 的方案。",
+            "⟨文件中的方案有：{known}。⟩请改正设置 `profile`，或在配置文件中加上 `[profiles.NAME]` 表。",
+        ),
+        en=Text(
+            "Unknown profile",
+            "The configuration file⟨ {file}⟩ has no profile called {where}.",
+            "⟨It has: {known}. ⟩Correct the setting `profile`, or add a table `[profiles.NAME]` to the file.",
+        ),
+    ),
     Kind.COMMAND_LINE.value: Both(
         zh=Text(
             "命令行有误",

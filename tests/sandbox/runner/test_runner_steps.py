@@ -346,7 +346,7 @@ def test_shells_and_folders(bench, monkeypatch):
         - {if: always(), shell: bash, run: x, working-directory: missing}
     """)
     assert printed(run)[0] == f"python {bench.workspace}/sub"
-    assert printed(run)[1] == "a1"
+    assert "a1" in printed(run) and "unreached" not in printed(run)
     assert [step.conclusion for step in run.steps] == ["success", "failure", "failure", "failure", "failure"]
     assert "nosuchshell: command not found" in errors(run)
     assert any("Shell must be a valid built-in" in message for message in errors(run))

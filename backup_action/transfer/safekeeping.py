@@ -9,7 +9,7 @@ from backup_action.core.tally import Tally
 from backup_action.vault import History, Lease
 
 
-class Way:
+class Safekeeping:
     """For one run that writes; a dry one has none."""
 
     def __init__(self, lease: Lease, history: History, tally: Tally) -> None:
