@@ -248,6 +248,7 @@ def test_a_profile_without_a_file_contradicts() -> None:
     [
         ('buket = "x-bucket"', Kind.SETTING_UNKNOWN, "buket"),
         ('config = "other.toml"', Kind.SETTING_MISPLACED, "config"),
+        ('python = "python3.12"', Kind.SETTING_MISPLACED, "python"),
         ('profile = "weekly"', Kind.SETTING_UNKNOWN, "profile"),
         ("[profiles.other.profiles]", Kind.SETTING_UNKNOWN, "profiles"),
         ("concurrency = 0", Kind.SETTING_MALFORMED, "concurrency"),
