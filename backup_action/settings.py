@@ -231,9 +231,10 @@ def _from_config(given: Mapping[str, Given]) -> dict[str, Given]:
 
 def _refuse_misplaced(file: Config) -> None:
     """The set-up is over when the file is read, and reads nothing but the action's inputs."""
-    for name in itertools.chain(file.top, *file.profiles.values()):
-        if TABLE[name].set_up:
-            raise Stop(Kind.SETTING_MISPLACED, name, place=file.path, variable=variable(name, "INPUT_"))
+    for profile, given in itertools.chain([("", file.top)], file.profiles.items()):
+        for name in given:
+            if TABLE[name].set_up:
+                raise Stop(Kind.SETTING_MISPLACED, name, place=file.place(profile), variable=variable(name, "INPUT_"))
 
 
 def _profile(file: Config, given: Mapping[str, Given]) -> str:
