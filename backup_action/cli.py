@@ -64,7 +64,10 @@ def _wrong(arguments: Sequence[str], environ: Mapping[str, str], error: click.Cl
         if name == "--language" or name.startswith("--language="):
             known["language"] = name.partition("=")[2] or value
     extra = "unexpected extra argument" in error.format_message()
-    stop = Stop(Kind.COMMAND_LINE, "oss-backup", reason="a word too many" if extra else error.format_message())
+    first = arguments[0].partition("=")[0]
+    cause = "word" if extra else "order" if first in map(settings.flag, TABLE) else ""
+    reason = "a word too many" if extra else error.format_message()
+    stop = Stop(Kind.COMMAND_LINE, "oss-backup", reason=reason, cause=cause)
     return conduct(command, known, environ, stop)
 
 

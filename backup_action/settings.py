@@ -10,6 +10,7 @@ Lists are repeated flags, or one item a line.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -30,6 +31,7 @@ class Row:
 
     help: str
     rule: Callable[[str], str] | None = None  # the grammar of each value: returns its normal form or raises ValueError
+    together: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None  # the same for all items of a list at once
     choices: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
@@ -81,7 +83,7 @@ class Settings:
     )
     kms_key_id: str = _row("", "The KMS key, for `server-side-encryption: KMS`; default: OSS's own.", rule=address.word)
     tags: tuple[str, ...] = _row(
-        (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag
+        (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag, together=address.tags
     )
     concurrency: int = _row(128, "Requests to the bucket at a time, 1 to 512.", low=1, high=512)
     bandwidth_limit: str = _row(
@@ -177,7 +179,7 @@ def require(settings: Settings, command: str) -> None:
         if not getattr(settings, name.replace("-", "_")):
             raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))
     if settings.kms_key_id and settings.server_side_encryption != "KMS":
-        rule = "together with `server-side-encryption: KMS`"
+        rule = "used with `server-side-encryption: KMS`"
         raise Stop(Kind.SETTING_CONTRADICTION, "kms-key-id", given=settings.kms_key_id, rule=rule)
     role, provider = settings.role_to_assume, settings.oidc_provider_arn
     if "role-to-assume" in needed and address.account(role) != address.account(provider):
@@ -213,17 +215,26 @@ def _from_config(given: Mapping[str, Given]) -> dict[str, Given]:
     file = _file(given)
     if file is None:
         if "profile" in given:
-            told = {"given": _text("profile", given["profile"]), "rule": "together with `config`"}
+            told = {"given": _text("profile", given["profile"]), "rule": "used with `config`"}
             raise Stop(Kind.SETTING_CONTRADICTION, "profile", **told)
         return {}
     profile = _profile(file, given)
     if profile and profile not in file.profiles:
         known = ", ".join([*file.profiles][:PROFILES_TOLD]) + ", …" * (len(file.profiles) > PROFILES_TOLD)
         raise Stop(Kind.PROFILE_UNKNOWN, profile, known=known, file=file.path)
+    _refuse_misplaced(file)
     for name in file.profiles:
         for setting, one in _at(file, name).items():
             _value(setting, one)
     return _at(file, profile)
+
+
+def _refuse_misplaced(file: Config) -> None:
+    """The set-up is over when the file is read, and reads nothing but the action's inputs."""
+    for profile, given in itertools.chain([("", file.top)], file.profiles.items()):
+        for name in given:
+            if TABLE[name].set_up:
+                raise Stop(Kind.SETTING_MISPLACED, name, place=file.place(profile), variable=variable(name, "INPUT_"))
 
 
 def _profile(file: Config, given: Mapping[str, Given]) -> str:
@@ -251,7 +262,8 @@ def _value(name: str, given: Given) -> object:
     try:
         if sort == "list":
             lines = given.value.splitlines() if isinstance(given.value, str) else given.value
-            return tuple(_checked(row, line.strip()) for line in lines if line.strip())
+            items = tuple(_checked(row, line.strip()) for line in lines if line.strip())
+            return row.together(items) if row.together else items
         text = _text(name, given)
         return _switch(text) if sort == "switch" else _number(row, text) if sort == "number" else _checked(row, text)
     except ValueError as rule:

@@ -56,6 +56,18 @@ def test_lists_come_by_line_by_flag_and_from_toml(tmp_path: Path) -> None:
         ("prefix", "/x", "beginning"),
         ("source", "a b", "blanks"),
         ("exclude", "a\0b", "NUL"),
+        ("storage-class", "Cold", "`ColdArchive`"),
+        ("storage-class", "standard", "`Standard`"),
+        ("server-side-encryption", "aes", "`AES256`"),
+        ("kms-key-id", "a b", "blanks"),
+        ("tags", "team", "key=value"),
+        ("tags", "team=a&b=c", "key=value"),
+        ("tags", "\n".join(f"k{number}=v" for number in range(11)), "at most 10"),
+        ("tags", "team=a\nrun=b\nteam=c", "`team`"),
+        ("bandwidth-limit", "fast", "20MB"),
+        ("bandwidth-limit", "100", "1 KiB"),
+        ("proxy", "https://proxy.example:3128", "http://host:port"),
+        ("proxy", "http://proxy.example", "http://host:port"),
     ],
 )
 def test_a_malformed_value_is_told_with_its_rule_and_place(name: str, value: str, rule: str) -> None:
@@ -64,6 +76,26 @@ def test_a_malformed_value_is_told_with_its_rule_and_place(name: str, value: str
     problem = stop.value.problem
     assert (problem.kind, problem.where) == (Kind.SETTING_MALFORMED, name)
     assert rule in problem.facts["rule"] and problem.facts["place"] == settings.variable(name)
+
+
+def test_ten_tags_come_by_line_by_flag_and_from_toml(tmp_path: Path) -> None:
+    ten = [f"k{number} = v" for number in range(10)]
+    wanted = tuple(f"k{number}=v" for number in range(10))
+    file = tmp_path / "backup.toml"
+    file.write_text(f"tags = {ten}")
+    for found in (settings.gather({}, {"INPUT_TAGS": "\n".join(ten)}), settings.gather({"tags": ten}, {}),
+                  settings.gather({"config": str(file)}, {})):  # fmt: skip
+        assert found.tags == wanted
+    with pytest.raises(Stop) as stop:
+        settings.gather({"tags": [*ten, "k9=w"]}, {})
+    assert (stop.value.problem.where, stop.value.problem.facts["place"]) == ("tags", "--tags")
+
+
+def test_a_proxy_with_a_password_is_never_repeated() -> None:
+    with pytest.raises(Stop) as stop:
+        settings.gather({}, {"INPUT_PROXY": "https://user:pa55word@proxy.example:3128"})
+    assert "pa55word" not in repr(stop.value.problem)
+    assert "pa55word" not in repr(settings.gather({"proxy": "http://user:pa55word@proxy.example:3128"}, {}))
 
 
 def test_a_secret_is_never_repeated() -> None:
@@ -94,7 +126,10 @@ def test_an_unknown_setting_is_told_with_its_nearest(tmp_path: Path) -> None:
         (b"paths = [1]", Kind.SETTING_MALFORMED),
         (b"bucket = ['a', 'b']", Kind.SETTING_MALFORMED),
         (b"[bucket]\nname = 'a'", Kind.SETTING_MALFORMED),
-        (b"config = 'other.toml'", Kind.SETTING_UNKNOWN),
+        (b"config = 'other.toml'", Kind.SETTING_MISPLACED),
+        (b"python = 'python3.12'", Kind.SETTING_MISPLACED),
+        (b"[oss]\nbucket = 'a-bucket'", Kind.SETTING_MISPLACED),
+        (b"[oss]\nx = 'a-bucket'", Kind.SETTING_UNKNOWN),
         (None, Kind.CONFIG_UNREADABLE),
     ],
 )
@@ -119,6 +154,12 @@ def test_what_a_backup_needs_is_named(missing: str) -> None:
 def test_stored_keys_need_no_role_and_two_accounts_contradict() -> None:
     bare = {name: value for name, value in FULL.items() if "ROLE" not in name and "OIDC" not in name}
     settings.require(settings.gather({"allow-static-keys": "true"}, bare), "backup")
+    with_key = FULL | {"INPUT_KMS_KEY_ID": "key-1"}
+    settings.require(settings.gather({"server-side-encryption": "KMS"}, with_key), "backup")
+    for encryption in ("", "AES256"):
+        with pytest.raises(Stop) as stop:
+            settings.require(settings.gather({"server-side-encryption": encryption}, with_key), "backup")
+        assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SETTING_CONTRADICTION, "kms-key-id")
     two = FULL | {"INPUT_OIDC_PROVIDER_ARN": "acs:ram::2:oidc-provider/p"}
     with pytest.raises(Stop) as stop:
         settings.require(settings.gather({}, two), "backup")
@@ -206,7 +247,8 @@ def test_a_profile_without_a_file_contradicts() -> None:
     ("line", "kind", "where"),
     [
         ('buket = "x-bucket"', Kind.SETTING_UNKNOWN, "buket"),
-        ('config = "other.toml"', Kind.SETTING_UNKNOWN, "config"),
+        ('config = "other.toml"', Kind.SETTING_MISPLACED, "config"),
+        ('python = "python3.12"', Kind.SETTING_MISPLACED, "python"),
         ('profile = "weekly"', Kind.SETTING_UNKNOWN, "profile"),
         ("[profiles.other.profiles]", Kind.SETTING_UNKNOWN, "profiles"),
         ("concurrency = 0", Kind.SETTING_MALFORMED, "concurrency"),

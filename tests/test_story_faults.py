@@ -19,6 +19,7 @@ import pytest
 import zstandard
 from box import OWN_PUTS, Box, Ended, uploads, wanted
 
+from backup_action.core import wording
 from backup_action.sandbox.serve import Sandbox
 
 CRC = "x-oss-hash-crc64ecma"
@@ -237,6 +238,14 @@ def test_a_clock_that_is_off_by_days_is_told_in_words(tree: Box) -> None:
     tree.post("settings", {"clock_offset": 0})
     assert (ended.code, ended.told.status) == (4, "denied") and ended.told.problem_counts == {"oss.clock": 1}
     assert "clock" in ended.text and "NTP" in ended.text
+    for moment in ("ours", "theirs"):
+        assert ended.told.problems[0].facts[moment] in ended.text
+    chinese = wording.sentence(ended.told.problems[0], "zh")
+    assert (
+        "系统时间" in chinese.what
+        and ended.told.problems[0].facts["theirs"] in chinese.what
+        and "NTP" in chinese.advice
+    )
     assert abs(int(ended.told.problems[0].facts["offset-seconds"]) - 400_000) < 60
     assert_nothing_written(tree)
 

@@ -4,7 +4,7 @@ written.
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +64,11 @@ MALFORMED = {
     "role-session-name": ("a b", "64"), "role-session-expiration": ("899", "900"), "language": ("fr", "zh"),
     "sts-endpoint": ("https://user@sts.aliyuncs.com", "user"), "audience": ("a b", "255"),
     "dingtalk-webhook": ("https://example.com/robot/send?access_token=x", "oapi.dingtalk.com"),
-    "notify-on": ("sometimes", "problem"), "command": ("restore", "backup"),
+    "notify-on": ("sometimes", "problem"), "storage-class": ("Cold", "ColdArchive"), "tags": ("team", "key=value"),
+    "bandwidth-limit": ("fast", "20MB"), "proxy": ("https://proxy.example:3128", "http://host:port"),
+    "command": ("restore", "backup"),
 }  # fmt: skip
+ELEVEN = [f"k{number}=v" for number in range(11)]
 HOSTILE_ENDPOINTS = [
     "https://user@evil.example/path", "https://evil.example", "https://oss-cn-hangzhou.aliyuncs.com.evil.example",
     "https://100.100.100.200", "http://169.254.169.254", "https://oss-cn-hangzhou.aliyuncs.com:8080",
@@ -94,11 +97,29 @@ CASES: dict[str, Case] = {
                                             environ={"OSS_BACKUP_CONFIG": "unknown.toml"}),
     "malformed value in the config file": usage("setting.malformed", "concurrency", "many", "malformed.toml",
                                                 environ={"OSS_BACKUP_CONFIG": "malformed.toml"}),
+    "a setting of the set-up in the config file": usage("setting.misplaced", "index-url", "placed.toml",
+                                                        "INPUT_INDEX_URL",
+                                                        environ={"OSS_BACKUP_CONFIG": "placed.toml"}),
+    "a setting in a table of the config file": Case(
+        2, "usage", "setting.misplaced", ("bucket", "table", "oss-backup-table", "table.toml"),
+        ("bucket", "表", "oss-backup-table", "table.toml"), asked=False, environ={"OSS_BACKUP_CONFIG": "table.toml"},
+    ),
+    "a path without its flag": usage("command-line", "--path", flags=("data",)),
     "config file that is no TOML": usage("config.malformed", "no.toml", environ={"OSS_BACKUP_CONFIG": "no.toml"}),
     "config file that is missing": usage("config.unreadable", "absent.toml",
                                          environ={"OSS_BACKUP_CONFIG": "absent.toml"}),
-    "accounts that differ": usage("setting.contradiction", "oidc-provider-arn",
+    "accounts that differ": usage("setting.contradiction", "oidc-provider-arn", "`role-to-assume`",
                                   environ={"OSS_BACKUP_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/github"}),
+    "a KMS key without KMS": Case(
+        2, "usage", "setting.contradiction",
+        ("kms-key-id", "key-1", "It has to be used with `server-side-encryption: KMS`"),
+        ("kms-key-id", "key-1", "要求：只能与 `server-side-encryption: KMS` 一起使用"), asked=False,
+        environ={"OSS_BACKUP_KMS_KEY_ID": "key-1"},
+    ),
+    "eleven tags": usage("setting.malformed", "tags", "10", environ={"OSS_BACKUP_TAGS": "\n".join(ELEVEN)}),
+    "two tags with one key": Case(2, "usage", "setting.malformed", ("tags", "each key once", "team"),
+                                  ("tags", "每个键只能出现一次", "team"), asked=False,
+                                  flags=("--tags", "team=a", "--tags", "team=b")),
     "two paths with one place": usage("paths.overlap", "tree", flags=("--path", "other => t")),
     "a path in another": usage("paths.overlap", "tree", flags=("--path", "other => t/below")),
     "a path that does not exist": Case(
@@ -201,6 +222,8 @@ def prepared(box: Box) -> Box:
     (box.folder / "hollow/deeper").mkdir(parents=True)
     (box.folder / "unknown.toml").write_text('buket = "x"\n')
     (box.folder / "malformed.toml").write_text('concurrency = "many"\n')
+    (box.folder / "placed.toml").write_text('index-url = "https://mirror.example/simple"\n')
+    (box.folder / "table.toml").write_text('[oss-backup-table]\nbucket = "a-bucket"\n')
     (box.folder / "no.toml").write_text("this is no TOML\n")
     sides = {side: {"repo": {"full_name": name}} for side, name in (("head", "stranger/fork"), ("base", "own/data"))}
     (box.folder / "event.json").write_text(json.dumps({"pull_request": sides}))
@@ -239,7 +262,10 @@ def assert_nothing_written(box: Box, case: Case) -> None:
 
 
 CHINESE = ("no bucket", "unknown variable", "a path without files", "a pull request from a fork",
-           "a trust policy for another branch", "no right to write", "a bucket of another region")  # fmt: skip
+           "a trust policy for another branch", "no right to write", "a bucket of another region",
+           "an audience that the provider does not know", "a setting in a table of the config file",
+           "a setting of the set-up in the config file", "a path without its flag",
+           "two tags with one key")  # fmt: skip
 # Every setting's grammar has its own test elsewhere; here a few stand for all.
 LONGER = {f"no {name}" for name in ("region", "oidc-provider-arn")} | {
     f"malformed {name}" for name in MALFORMED if name not in ("bucket", "endpoint", "dingtalk-webhook")
@@ -277,6 +303,77 @@ def test_a_malformed_setting_of_a_run_without_arguments_is_told(prepared: Box, n
     ended = prepared.run(**environ)
     assert (ended.code, ended.told.status) == (2, "usage") and ended.told.problem_counts == {"setting.malformed": 1}
     assert name in ended.text and choice in ended.text and value in ended.text
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Put the command first"), ("zh", "请把命令放在最前面")])
+def test_an_option_before_its_command_is_told_where_it_belongs(prepared: Box, language: str, said: str) -> None:
+    ended = prepared.run("--bucket", "a-bucket", "backup", OSS_BACKUP_LANGUAGE=language)
+    assert ended.code == 2 and ended.told.problem_counts == {"command-line": 1} and said in ended.text
+
+
+@pytest.fixture
+def encrypted(prepared: Box) -> Iterator[Box]:
+    """The box while its bucket encrypts everything by KMS."""
+    client = prepared.client()
+    rule = oss2.models.ServerSideEncryptionRule(sse_algorithm=oss2.SERVER_SIDE_ENCRYPTION_KMS, kms_master_keyid="key-1")
+    client.put_bucket_encryption(rule)
+    yield prepared
+    client.delete_bucket_encryption()
+
+
+def test_a_bucket_that_kms_encrypts_takes_a_backup(encrypted: Box) -> None:
+    """Without a right on KMS in the session's policy, whatever the role may do, OSS would refuse."""
+    ended = encrypted.backup()
+    assert ended.code == 0, ended.text
+    stored = encrypted.client().get_object("p/t/a")
+    assert stored.read() == b"1" and stored.headers["x-oss-server-side-encryption-key-id"] == "key-1"
+
+
+KMS_CASES = {
+    "a role without rights on KMS": denied(
+        "oss.kms", ("`kms:GenerateDataKey`", "`kms:Decrypt`", "permission policy", BUCKET),
+        ("`kms:GenerateDataKey`", "`kms:Decrypt`", "权限策略", BUCKET),
+        knobs={"role_policy": role("oss:PutObject", "oss:GetObject", "oss:ListObjects", "oss:AbortMultipartUpload")},
+    ),
+    "a disabled key": denied("oss.kms", ("forbidden by kms", "the key is enabled", BUCKET),
+                             ("forbidden by kms", "启用状态", BUCKET), knobs={"kms_keys": {"key-1": "disabled"}}),
+    "a key that is not there": denied("oss.kms", ("KMS has no key", "key-1", "`kms-key-id`"),
+                                      ("KMS 中没有密钥", "key-1", "`kms-key-id`"),
+                                      knobs={"kms_keys": {"key-1": "absent"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", KMS_CASES)
+def test_a_kms_key_that_may_not_be_used_is_told(encrypted: Box, name: str, language: str) -> None:
+    case = KMS_CASES[name]
+    assert_told(encrypted, case, run(encrypted, case, language), language)
+    encrypted.post("settings", {"role_policy": None, "kms_keys": {}})
+    assert encrypted.objects() == {} and encrypted.snapshots() == []
+
+
+SETTINGS_CASES = {
+    "no right to write tags": denied(
+        "oss.right", ("oss:PutObjectTagging", "take the setting `tags` out"),
+        ("oss:PutObjectTagging", "去掉设置 `tags`"),
+        knobs={"role_policy": role("oss:PutObject", "oss:GetObject", "oss:ListObjects", "oss:DeleteObject")},
+        environ={"OSS_BACKUP_TAGS": "team=quant"},
+    ),
+    "a KMS key of somebody else": denied(
+        "oss.kms", ("KMS has no key", "key-9", "`kms-key-id`"), ("KMS 中没有密钥", "key-9", "`kms-key-id`"),
+        knobs={"kms_keys": {"key-9": "absent"}},
+        environ={"OSS_BACKUP_SERVER_SIDE_ENCRYPTION": "KMS", "OSS_BACKUP_KMS_KEY_ID": "key-9"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", SETTINGS_CASES)
+def test_what_the_bucket_does_not_take_of_the_settings_is_told(prepared: Box, name: str, language: str) -> None:
+    case = SETTINGS_CASES[name]
+    assert_told(prepared, case, run(prepared, case, language), language)
+    prepared.post("settings", {"role_policy": None, "kms_keys": {}})
+    assert prepared.objects() == {} and prepared.snapshots() == []
 
 
 def test_hostile_endpoints_and_prefixes_are_refused_before_anything_is_asked(prepared: Box) -> None:

@@ -337,7 +337,7 @@ def test_a_profile_from_a_shell(repository: Repository) -> None:
         assert done.code == 2 and "has no profile called monthly" in done.text
         assert "nightly, factors, broken" in done.text
         done = box.run(command, "--profile", "factors", "--language", "en")
-        assert done.code == 2 and "together with `config`" in done.text
+        assert done.code == 2 and "used with `config`" in done.text
 
 
 def test_the_workflows_ask_for_no_more_than_they_need() -> None:

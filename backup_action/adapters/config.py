@@ -97,7 +97,11 @@ def _tables(content: object, path: str) -> dict[str, dict[str, object]]:
 
 
 def _settings(table: Mapping[str, object], known: Collection[str], place: str) -> dict[str, Raw]:
-    for name in table:
+    for name, value in table.items():
+        if name == "config":
+            raise Stop(Kind.SETTING_MISPLACED, name, place=place, variable="OSS_BACKUP_CONFIG")
+        if name not in known and isinstance(value, dict) and (inner := next((n for n in value if n in known), "")):
+            raise Stop(Kind.SETTING_MISPLACED, inner, place=place, table=name, cause="table")
         if name not in known:
             raise Stop(Kind.SETTING_UNKNOWN, name, nearest=nearest(name, known), place=place)
     given = {name: _plain(name, value, place) for name, value in table.items()}

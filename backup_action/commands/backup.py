@@ -61,7 +61,9 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
     async with access.opened(settings, environ, draft) as (bucket, token):
         vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
         async with together() as group:
-            scanning = group.create_task(asyncio.to_thread(scan, roots, chosen, vault.room, stopped))
+            scanning = group.create_task(
+                asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
+            )
             asking = group.create_task(state(vault, roots))
         scanned, there = scanning.result(), asking.result()
         tell_of_sources(draft, scanned, there.parent, roots)
@@ -71,7 +73,7 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
             writer = Writer(head)
             upload = Upload(
                 vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
-                concurrency=settings.concurrency, stopped=stopped,
+                concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
             )  # fmt: skip
             async with watched(draft, scanned, settings, environ):
                 await upload.run(there.against(scanned, safe))
@@ -177,7 +179,7 @@ def guards(
     if scanned.complete:
         guard.shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
     if settings.history == "none":
-        with Opener(tuple(root.source for root in roots)) as opener:
+        with Opener(tuple(root.source for root in roots), follow=settings.follow_symlinks) as opener:
             foresight.refuse_change(
                 there.against(scanned), opener, before[0], settings.max_change,
                 removing=roots if settings.delete else (), stopped=stopped,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import urllib.parse
+from fractions import Fraction
 from typing import Final
 
 CATALOGUE: Final = ".oss-backup"  # the folder below the prefix that is ours
@@ -16,6 +17,7 @@ PREFIX_MAX: Final = 512  # bytes; leaves at least half of OSS's 1,023 to the pat
 CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")  # storage classes of OSS
 TAG_KEY_MAX: Final = 128  # characters (OSS, PutObjectTagging)
 TAG_VALUE_MAX: Final = 256
+TAGS_MAX: Final = 10  # of an object
 
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z0-9]+)+")
@@ -24,6 +26,7 @@ _PROVIDER = re.compile(r"acs:ram::(\d{1,32}):oidc-provider/[A-Za-z0-9](?:[A-Za-z
 _SESSION = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+aliyuncs\.com")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_PROXY = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")  # a name, or an address without its brackets
 _TAG = re.compile(r"[A-Za-z0-9 +\-=._:/]*")
 _RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMGT]?)(i?)B?(?:/s)?", re.IGNORECASE)
 
@@ -88,17 +91,23 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _split(text: str, rule: str) -> tuple[urllib.parse.SplitResult, str, int | None]:
+    """A URL's parts, its host and port. Raises ValueError with the rule, and not with urllib's own words."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return parts, parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(rule) from None
+
+
 def endpoint(text: str) -> str:
     """An endpoint of Alibaba Cloud as `https://host`, or one on loopback as `http(s)://host:port`.
 
     A bare host gets `https://`. User info, a path, a query, a fragment, and off loopback a port or an address
     in digits are refused: each of them has sent keys to the wrong place in some client.
     """
-    parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
-    try:
-        host, port = (parts.hostname or ""), parts.port
-    except ValueError:
-        raise ValueError("a host such as `oss-cn-hangzhou.aliyuncs.com`") from None
+    rule = "a host such as `oss-cn-hangzhou.aliyuncs.com`"
+    parts, host, port = _split(text if "://" in text else f"https://{text}", rule)
     if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in text:
         raise ValueError("only a host, without user, path, query or fragment")
     if is_loopback(host) and parts.scheme in ("http", "https"):
@@ -113,12 +122,13 @@ def endpoint(text: str) -> str:
 
 def webhook(text: str) -> str:
     """A DingTalk robot's address: `https://oapi.dingtalk.com/robot/send?access_token=…`, or one on loopback."""
-    parts = urllib.parse.urlsplit(text)
+    rule = "`https://oapi.dingtalk.com/robot/send?access_token=…`, as the robot's page shows it"
+    parts, host, _ = _split(text, rule)
     query = urllib.parse.parse_qs(parts.query)
     known = parts.scheme == "https" and parts.netloc == "oapi.dingtalk.com"
-    local = parts.scheme in ("http", "https") and "@" not in parts.netloc and is_loopback(parts.hostname or "")
+    local = parts.scheme in ("http", "https") and "@" not in parts.netloc and is_loopback(host)
     if not (known or local) or parts.path != "/robot/send" or len(query.get("access_token", [])) != 1:
-        raise ValueError("`https://oapi.dingtalk.com/robot/send?access_token=…`, as the robot's page shows it")
+        raise ValueError(rule)
     return text
 
 
@@ -154,30 +164,38 @@ def tag(text: str) -> str:
     return f"{key}={value}"
 
 
+def tags(all_of_them: tuple[str, ...]) -> tuple[str, ...]:
+    """Tags as one object may have them: at most 10, no key twice (OSS, PutObjectTagging)."""
+    if len(all_of_them) > TAGS_MAX:
+        raise ValueError(f"at most {TAGS_MAX} of them")
+    keys = [text.partition("=")[0] for text in all_of_them]
+    if twice := next((key for at, key in enumerate(keys) if key in keys[:at]), ""):
+        raise ValueError(f"each key once; more than once there is `{twice}`")
+    return all_of_them
+
+
 def rate(text: str) -> str:
     """A number of bytes a second, as digits: `20MB`, `1.5 GiB/s`, `500000`. KB is 1,000 bytes, KiB 1,024."""
     told = _RATE.fullmatch(text)
     power = "bkmgt".index(told[2].lower() or "b") if told else 0
-    number = float(told[1]) * (1024 if told[3] else 1000) ** power if told else 0.0
-    if number < 1024:
+    number = int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
+    if not 1024 <= number < 10**15:
         raise ValueError("bytes a second from 1 KiB up, such as `20MB` or `1.5 GiB`")
-    return str(int(number))
+    return str(number)
 
 
 def proxy(text: str) -> str:
     """An HTTP proxy: `http://[user:password@]host:port`, nothing behind it."""
-    parts = urllib.parse.urlsplit(text)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
+    rule = "`http://host:port`, or `http://user:password@host:port`"
+    parts, host, port = _split(text, rule)
+    behind = parts.path.strip("/") or parts.query or parts.fragment
     if (
         parts.scheme != "http"
-        or not parts.hostname
         or not port
-        or parts.path.strip("/")
-        or parts.query
-        or parts.fragment
+        or behind
+        or not _PROXY.fullmatch(host)
+        or not text.isprintable()
+        or " " in text
     ):
-        raise ValueError("`http://host:port`, or `http://user:password@host:port`")
+        raise ValueError(rule)
     return f"http://{parts.netloc}"

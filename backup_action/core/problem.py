@@ -65,6 +65,7 @@ class Kind(enum.StrEnum):
     SETTING_MISSING = "setting.missing"
     SETTING_MALFORMED = "setting.malformed"
     SETTING_UNKNOWN = "setting.unknown"
+    SETTING_MISPLACED = "setting.misplaced"
     SETTING_CONTRADICTION = "setting.contradiction"
     CONFIG_UNREADABLE = "config.unreadable"
     CONFIG_MALFORMED = "config.malformed"
@@ -113,6 +114,7 @@ class Kind(enum.StrEnum):
     OSS_CLOCK = "oss.clock"
     OSS_ACCOUNT = "oss.account"
     OSS_KMS = "oss.kms"
+    OSS_CLASS = "oss.class"
     OSS_WORM = "oss.worm"
     OSS_REFUSED = "oss.refused"
     OSS_UNREACHABLE = "oss.unreachable"
@@ -138,6 +140,8 @@ class Kind(enum.StrEnum):
     HISTORY_OFF = "history.off"
     DELETE_HELD = "delete.held"
     FILE_SPECIAL = "file.special"
+    LINK_OUTSIDE = "link.outside"
+    LINK_LOOP = "link.loop"
     DRIFT_MISSING = "drift.missing"
     DRIFT_REPLACED = "drift.replaced"
     ROOTS_DROPPED = "drift.roots"
@@ -161,6 +165,7 @@ def _statuses() -> dict[Kind, Status]:
         "snapshot": Status.DAMAGED,
         "lease": Status.BUSY,
         "file": Status.INCOMPLETE,
+        "link": Status.OK,
         "history": Status.INCOMPLETE,
         "delete": Status.OK,
         "drift": Status.OK,

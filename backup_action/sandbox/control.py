@@ -195,6 +195,8 @@ def turn(world: World, wanted: object) -> None:
             raise ValueError(f"{field.name} must not be negative")
     if knobs.page_size == 0:
         raise ValueError("page_size must be at least 1")
+    if wrong := set(knobs.kms_keys.values()) - {"disabled", "absent"}:
+        raise ValueError(f"a KMS key is disabled or absent, not {sorted(wrong)[0]!r}")
     for document, trust in ((knobs.role_policy, False), (knobs.trust_policy, True)):
         if document is not None:
             policy.read(document, trust=trust)

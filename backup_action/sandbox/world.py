@@ -49,6 +49,7 @@ class Knobs:
     role_policy: dict[str, Any] | None = None  # None: everything is allowed
     trust_policy: dict[str, Any] | None = None  # None: this provider, AUDIENCE and SUBJECT
     max_session_seconds: int = 3600  # the role's MaxSessionDuration
+    kms_keys: dict[str, str] = field(default_factory=dict)  # key id → "disabled" or "absent"; any other key is good
     claims: dict[str, Any] = field(default_factory=dict)  # merged into the next OIDC tokens
     dingtalk_per_minute: int = 20
     dingtalk_keyword: str = ""  # a security keyword of the robot; empty: none

@@ -62,9 +62,12 @@ class Upload:
 
     def __init__(
         self, vault: Vault, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
-        headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool],
+        headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool], follow: bool = False,
     ) -> None:  # fmt: skip
-        """`safe` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files."""
+        """`safe` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
+
+        `follow`: links, as the scan did.
+        """
         self._vault = vault
         self._safe = safe
         self._headers = headers
@@ -72,6 +75,7 @@ class Upload:
         self._writer = writer
         self._tally = tally
         self._stopped = stopped
+        self._follow = follow
         self._concurrency = concurrency
         self._local = threading.local()
         self._openers: list[Opener] = []
@@ -164,7 +168,7 @@ class Upload:
 
     def _opener(self) -> Opener:
         if not hasattr(self._local, "opener"):
-            self._local.opener = Opener(self._sources)
+            self._local.opener = Opener(self._sources, follow=self._follow)
             self._openers.append(self._local.opener)
         opener: Opener = self._local.opener
         return opener
@@ -194,7 +198,7 @@ class Upload:
 
     async def _send_large(self, slot: Slot, item: Item, found: Found) -> None:
         try:
-            with Opener(self._sources) as opener:
+            with Opener(self._sources, follow=self._follow) as opener:
                 result = await self._large.send(item, found, opener, self._budget, self._stopped)
             if isinstance(result, Problem):
                 self._fail(slot, item, found, result)

@@ -27,6 +27,7 @@ from backup_action.core.problem import Kind, Problem
 
 TRIES = 3
 RACY_NS = 2_000_000_000  # a file changed this short before it was read may change again within the clock's grain
+_REPLACED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}  # the last: a link that now leads out of its root
 _AGAIN = {errno.EIO, errno.ESTALE, errno.EAGAIN, errno.EINTR}
 crc64 = fastcrc.crc64.xz
 
@@ -71,7 +72,7 @@ def read(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] =
 
 def unread(found: Found, opener: Opener, error: OSError) -> Problem:
     """The problem of a file that could not be opened or read."""
-    kind = Kind.FILE_VANISHED if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) else Kind.FILE_UNREADABLE
+    kind = Kind.FILE_VANISHED if error.errno in _REPLACED else Kind.FILE_UNREADABLE
     return Problem(kind, opener.name(found.root, found.inner), {"reason": error.strerror or type(error).__name__})
 
 
@@ -79,8 +80,6 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool])
     handle = opener.open(found.root, found.inner)
     try:
         before = os.fstat(handle)
-        if not stat.S_ISREG(before.st_mode):
-            raise Unstable(Kind.FILE_VANISHED, "it is no regular file any more")
         racy = max(before.st_mtime_ns, before.st_ctime_ns) >= time.time_ns() - RACY_NS
         now = msgspec.structs.replace(found, **identity(before))
         if before.st_size <= limit:

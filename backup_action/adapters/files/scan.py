@@ -1,4 +1,4 @@
-"""Finds everything below the roots, in the order of keys, without following a link or recursing.
+"""Finds everything below the roots, in the order of keys, without recursing. Links are entries, unless `follow` is set.
 
 What cannot be read is reported and the rest goes on; `unread` then names the places whose content is unknown.
 """
@@ -11,9 +11,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from backup_action.adapters.files.folder import on_disk, open_folder, open_root, step
+from backup_action.adapters.files.folder import Target, on_disk, open_folder, open_root, step
+from backup_action.adapters.files.links import Links
 from backup_action.core import place
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
@@ -57,19 +57,30 @@ class Scan:
 class _Level:
     """One folder on the way down: its names still to visit, last first, and its handle while it is held open.
 
-    A name comes with its place in the order: its code, with a `/` where it is a folder.
+    A name comes with its place in the order: its code, with a `/` where it is a folder. `real` is `inner` with no
+    links in it.
     """
 
     source: str
     inner: str
+    real: str
     path: str
     coded: str
     names: list[tuple[str, str]]
     handle: int
 
 
-def scan(roots: tuple[Root, ...], selection: Selection, room: int, stopped: Callable[[], bool] = bool) -> Scan:
+def scan(
+    roots: tuple[Root, ...],
+    selection: Selection,
+    room: int,
+    stopped: Callable[[], bool] = bool,
+    *,
+    follow: bool = False,
+) -> Scan:
     """Walks all roots; `room` is how many bytes a key may have below the prefix.
+
+    `follow`: a link to a file or folder below the same root is taken as that, under its own path.
 
     Raises Stop, before anything else is done, for a root that is missing, unreadable or has no file to take.
     """
@@ -77,7 +88,7 @@ def scan(roots: tuple[Root, ...], selection: Selection, room: int, stopped: Call
     cut: list[Found] = []
     for index in sorted(range(len(roots)), key=lambda number: _order(roots[number])):
         before = len(result.unread)
-        for found in _root(index, roots[index], selection, room, result):
+        for found in _root(index, roots[index], selection, room, result, follow=follow):
             if stopped():
                 raise Stop(Kind.INTERRUPTED)
             if found.kind is Sort.FILE:
@@ -94,10 +105,10 @@ def scan(roots: tuple[Root, ...], selection: Selection, room: int, stopped: Call
 
 def _order(root: Root) -> str:
     coded = place.code(root.destination)
-    return coded + "/" if Path(root.source).is_dir() else coded
+    return coded + "/" if os.path.isdir(root.source) else coded  # noqa: PTH112  (raises nothing, in every Python)
 
 
-def _root(index: int, root: Root, selection: Selection, room: int, result: Scan) -> Iterator[Found]:
+def _root(index: int, root: Root, selection: Selection, room: int, result: Scan, *, follow: bool) -> Iterator[Found]:
     try:
         info = os.stat(root.source)  # noqa: PTH116  (the source may be no UTF-8)
         sort = _SORTS.get(stat.S_IFMT(info.st_mode))
@@ -111,37 +122,43 @@ def _root(index: int, root: Root, selection: Selection, room: int, result: Scan)
         yield _found(index, "", root.destination, place.key(root.destination, room), info)
     elif sort is Sort.FOLDER:
         try:
-            yield from _walk(index, root, handle, selection, room, result)
+            links = Links(handle, root.source) if follow else None
+            yield from _walk(index, root, handle, selection, room, result, links)
         finally:
             os.close(handle)
     else:
         raise Stop(Kind.SOURCE_UNREADABLE, root.source, reason="neither a file nor a folder")
 
 
-def _walk(index: int, root: Root, top: int, selection: Selection, room: int, result: Scan) -> Iterator[Found]:
+def _walk(
+    index: int, root: Root, top: int, selection: Selection, room: int, result: Scan, links: Links | None
+) -> Iterator[Found]:
     """Everything in one folder, depth first, each folder before its content."""
     if root.destination:  # the prefix itself is no entry: it would stand before everything
         yield _found(index, "", root.destination, place.key(root.destination, room), os.fstat(top))
-    levels = [_level(root.source, "", root.destination, place.code(root.destination), os.dup(top), result)]
+    if links:
+        links.enter(top)
+    levels = [_level(root.source, "", "", root.destination, place.code(root.destination), os.dup(top), result, links)]
     try:
         while levels:
             level = levels[-1]
             if not level.names:
-                _close(levels.pop())
+                _leave(levels, links)
                 continue
             ordered, name = level.names.pop()
             inner, path = place.join(level.inner, name), place.join(level.path, name)
             is_folder = ordered.endswith("/")
             if not (selection.takes_folder(inner) if is_folder else selection.takes(inner)):
                 continue
-            info = _look(level, top, name, result, is_folder=is_folder)
-            if info is None:
+            seen = _look(level, top, name, result, links, is_folder=is_folder)
+            if seen is None:
                 continue
+            info, target = seen
             coded = ordered.removesuffix("/")
             key = coded if len(coded) * 4 <= room else place.key(path, room)
             if is_folder:
                 yield _found(index, inner, path, key, info)
-                _enter(levels, top, inner, path, coded, name, result)
+                _enter(levels, top, inner, path, coded, name, result, links, target)
             elif found := _leaf(index, inner, path, key, info, level, top, name, result):
                 yield found
     finally:
@@ -149,21 +166,34 @@ def _walk(index: int, root: Root, top: int, selection: Selection, room: int, res
             _close(level)
 
 
-def _enter(levels: list[_Level], top: int, inner: str, path: str, coded: str, name: str, result: Scan) -> None:
+def _enter(
+    levels: list[_Level], top: int, inner: str, path: str, coded: str, name: str, result: Scan, links: Links | None,
+    target: Target | None,
+) -> None:  # fmt: skip
+    level = levels[-1]
     try:
-        handle = step(_handle(levels[-1], top), name)
+        handle = open_folder(top, target.real) if target else step(_handle(level, top), name)
     except OSError as error:
-        _unread(result, on_disk(levels[-1].source, inner), path, error, cause="folder")
+        _unread(result, on_disk(level.source, inner), path, error, cause="folder")
         return
     if len(levels) >= HANDLES:
         _close(levels[-HANDLES])
-    levels.append(_level(levels[-1].source, inner, path, coded, handle, result))
+    real = target.real if target else place.join(level.real, name)
+    if links:
+        links.enter(handle, target.links if target else 0)
+    levels.append(_level(level.source, inner, real, path, coded, handle, result, links))
+
+
+def _leave(levels: list[_Level], links: Links | None) -> None:
+    _close(levels.pop())
+    if links:
+        links.leave()
 
 
 def _handle(level: _Level, top: int) -> int:
     """The folder's handle, opened again if the tree is deeper than the handles that are held."""
     if level.handle < 0:
-        level.handle = open_folder(top, level.inner)
+        level.handle = open_folder(top, level.real)
     return level.handle
 
 
@@ -173,32 +203,49 @@ def _close(level: _Level) -> None:
         level.handle = -1
 
 
-def _level(source: str, inner: str, path: str, coded: str, handle: int, result: Scan) -> _Level:
+def _level(
+    source: str, inner: str, real: str, path: str, coded: str, handle: int, result: Scan, links: Links | None
+) -> _Level:
     """Reads a folder's names, last first in the order of keys; a folder sorts as its name and `/`."""
     names: list[tuple[str, str]] = []
     try:
         with os.scandir(handle) as items:
             for item in items:
                 code = place.code(item.name) if not coded else f"{coded}/{place.code_name(item.name)}"
-                names.append((code + "/" if item.is_dir(follow_symlinks=False) else code, item.name))
+                is_folder = item.is_dir(follow_symlinks=False)
+                if links and item.is_symlink():
+                    is_folder = links.is_folder(real, handle, item.name)
+                names.append((code + "/" if is_folder else code, item.name))
     except OSError as error:
         _unread(result, on_disk(source, inner), path, error, cause="folder")
     names.sort(reverse=True)
-    return _Level(source, inner, path, coded, names, handle)
+    return _Level(source, inner, real, path, coded, names, handle)
 
 
-def _look(level: _Level, top: int, name: str, result: Scan, *, is_folder: bool) -> os.stat_result | None:
-    """What the name is now; None where that cannot be told, or where it no longer is what gave it its place."""
+def _look(
+    level: _Level, top: int, name: str, result: Scan, links: Links | None, *, is_folder: bool
+) -> tuple[os.stat_result, Target | None] | None:
+    """What the name is now; None where that cannot be told, or where it no longer is what gave it its place.
+
+    With a target it is a link, and what is told is what it leads to.
+    """
     where, path = on_disk(level.source, place.join(level.inner, name)), place.join(level.path, name)
+    target: Target | Kind | None = None
     try:
         info = os.stat(name, dir_fd=_handle(level, top), follow_symlinks=False)
+        if links and stat.S_ISLNK(info.st_mode):
+            target = links.follow(level.real, _handle(level, top), name)
     except OSError as error:
         _unread(result, where, path, error)
         return None
+    if isinstance(target, Kind):
+        result.problems.append(Problem(target, where))
+        target = None
+    info = target.info if target else info
     if stat.S_ISDIR(info.st_mode) != is_folder:
         _unread(result, where, path, FileNotFoundError(errno.ENOENT, "it was replaced meanwhile"))
         return None
-    return info
+    return info, target
 
 
 def _leaf(

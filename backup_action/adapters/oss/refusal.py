@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _ACCOUNT = {
     "UserDisable", "BucketDisable", "InDebt", "InDebtOverdue", "AbnormalBucketOwnerStatus", "BucketNotBelongTo",
 }  # fmt: skip
 _KMS = {"KmsServiceNotEnabled", "InvalidEncryptionAlgorithmError", "KmsAccessDenied"}
+_CLASS, _KEY_ID = "x-oss-storage-class", "x-oss-server-side-encryption-key-id"
 # Refusals of one object, which say nothing of the next.
 ONE_OBJECT: Final = {"FileImmutable", "FileAlreadyExists", "InvalidObjectName", "EntityTooLarge", "InvalidObjectState"}
 
@@ -51,6 +53,8 @@ class Refusal(Exception):
     ec: str = ""
     endpoint: str = ""  # the one that the bucket has, where another was used
     right: str = ""  # the RAM action that was denied, where the answer says so
+    argument: str = ""  # the header or parameter that is wrong, where the answer says so
+    value: str = ""  # of it
     date: str = ""  # the server's clock, as HTTP writes it
     delay: float = 0.0
 
@@ -76,6 +80,8 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
         headers.get("x-oss-ec", told.get("EC", "")),
         told.get("Endpoint", ""),
         told.get("AuthAction", ""),
+        told.get("ArgumentName", ""),
+        told.get("ArgumentValue", ""),
         headers.get("Date", ""),
         _delay(headers),
     )
@@ -110,6 +116,7 @@ def stop(refusal: Refusal, at: Place, *, right: str, key: str, offset: float = 0
     return Stop(
         kind,
         key or at.bucket,
+        cause=_cause(kind, refusal),
         right=(refusal.right or right) if kind is Kind.OSS_RIGHT else "",
         resource=resource if kind is Kind.OSS_RIGHT else "",
         bucket=at.bucket,
@@ -119,10 +126,27 @@ def stop(refusal: Refusal, at: Place, *, right: str, key: str, offset: float = 0
         code=refusal.code,
         status=refusal.status,
         message=refusal.message,
-        offset_seconds=round(offset) if kind is Kind.OSS_CLOCK else None,
+        given=refusal.value if kind in (Kind.OSS_KMS, Kind.OSS_CLASS) else "",
+        **(_clocks(offset) if kind is Kind.OSS_CLOCK else {}),
         ec=refusal.ec,
         request_id=refusal.request_id,
     )
+
+
+def _clocks(offset: float) -> dict[str, object]:
+    """Both clocks, as people read them; the server's is `offset` seconds ahead of ours."""
+    ours = time.time()
+    texts = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) for moment in (ours, ours + offset)]
+    return {"offset_seconds": round(offset), "ours": texts[0], "theirs": texts[1] if offset else ""}
+
+
+def _cause(kind: Kind, refusal: Refusal) -> str:
+    """What chooses a sharper sentence."""
+    if kind is Kind.OSS_KMS and refusal.code == "InvalidEncryptionAlgorithmError":
+        return "algorithm"
+    if kind is Kind.OSS_KMS and refusal.argument:
+        return "key"
+    return "tags" if kind is Kind.OSS_RIGHT and refusal.right.endswith("Tagging") else ""
 
 
 def _kind(refusal: Refusal) -> Kind:
@@ -139,8 +163,13 @@ def _kind(refusal: Refusal) -> Kind:
     }
     if refusal.code in by_code:
         return by_code[refusal.code]
-    if refusal.endpoint or (refusal.code == "InvalidArgument" and "region" in refusal.message.lower()):
+    message = refusal.message.lower()
+    if refusal.code == "InvalidArgument" and (refusal.argument == _CLASS or "storage class" in message):
+        return Kind.OSS_CLASS
+    if refusal.code == "InvalidArgument" and refusal.argument == _KEY_ID:
+        return Kind.OSS_KMS
+    if refusal.endpoint or (refusal.code == "InvalidArgument" and "region" in message):
         return Kind.OSS_ENDPOINT
     if refusal.status == 403:
-        return Kind.OSS_KMS if "kms" in refusal.message.lower() else Kind.OSS_RIGHT
+        return Kind.OSS_KMS if "kms" in message or refusal.right.startswith("kms:") else Kind.OSS_RIGHT
     return Kind.OSS_UNREACHABLE if refusal.remedy is Remedy.AGAIN else Kind.OSS_REFUSED

@@ -19,8 +19,8 @@ _ADDRESSES: Final[Mapping[str, Both]] = {
         en=Text(
             "Wrong region or endpoint",
             "The bucket {bucket} is not in the region used⟨, {region}⟩⟨ (endpoint {endpoint})⟩.",
-            "Set `region` to the bucket's region⟨; OSS names the endpoint {expected-endpoint}⟩, and take out or "
-            "correct `endpoint`. The bucket's overview in the OSS console shows it.",
+            "Set `region` to the bucket's region⟨ (OSS names the endpoint {expected-endpoint})⟩, which the bucket's "
+            "overview in the OSS console shows; if `endpoint` is set, take it out or correct it.",
         ),
     ),
     Kind.OSS_BUCKET.value: Both(
@@ -81,16 +81,77 @@ _RIGHTS: Final[Mapping[str, Both]] = {
             "bucket policy does not deny it.",
         ),
     ),
-    Kind.OSS_KMS.value: Both(
+    "oss.right#tags": Both(
         zh=Text(
-            "缺少 KMS 权限",
-            "存储空间⟨ {bucket} ⟩使用 KMS 加密，而 KMS 拒绝了请求⟨：{code}⟩⟨，{message}⟩。",
-            "请开通密钥管理服务 KMS，并给角色加上 `kms:GenerateDataKey` 和 `kms:Decrypt`。",
+            "缺少写对象标签的权限",
+            "当前身份没有权限 {right}⟨，资源 {resource}⟩，而设置 `tags` 要给每个文件写标签⟨（{message}）⟩。",
+            "请在 RAM 控制台给该角色的权限策略加上 {right}⟨，资源写 {resource}⟩；不需要标签时，去掉设置 `tags`。",
         ),
         en=Text(
-            "Missing right on KMS",
-            "The bucket⟨ {bucket}⟩ is encrypted with KMS, and KMS refused⟨: {code}⟩⟨, {message}⟩.",
-            "Enable KMS and give the role `kms:GenerateDataKey` and `kms:Decrypt`.",
+            "Missing right to write tags",
+            "This identity lacks the right {right}⟨ on {resource}⟩, and the setting `tags` wants tags on every file"
+            "⟨ ({message})⟩.",
+            "Add {right}⟨ on {resource}⟩ to the role's permission policy in the RAM console; or, if no tags are "
+            "wanted, take the setting `tags` out.",
+        ),
+    ),
+    Kind.OSS_KMS.value: Both(
+        zh=Text(
+            "KMS 拒绝加密",
+            "写入存储空间⟨ {bucket} ⟩的内容由 KMS 加密，而 KMS 拒绝了请求⟨：{code}⟩⟨，{message}⟩。",
+            "请依次检查：角色的权限策略里有 `kms:GenerateDataKey` 和 `kms:Decrypt`，资源包含所用的密钥；该密钥在 KMS "
+            "控制台处于启用状态；本账号已开通密钥管理服务 KMS。密钥由设置 `kms-key-id` 指定，未设置时由存储空间的服务器"
+            "端加密配置决定。",
+        ),
+        en=Text(
+            "Refused by KMS",
+            "What is written to the bucket⟨ {bucket}⟩ is encrypted with KMS, and KMS refused⟨: {code}⟩⟨, {message}⟩.",
+            "Check in this order: the role's permission policy grants `kms:GenerateDataKey` and `kms:Decrypt` on the "
+            "key; the key is enabled in the KMS console; KMS is activated for this account. Which key it is, the "
+            "setting `kms-key-id` says, or else the bucket's own encryption settings.",
+        ),
+    ),
+    "oss.kms#key": Both(
+        zh=Text(
+            "KMS 密钥不存在",
+            "KMS 中没有密钥⟨ {given}⟩，存储空间⟨ {bucket}（地域 {region}）⟩无法用它加密⟨：{code}⟩⟨，{message}⟩。",
+            "请核对设置 `kms-key-id`：密钥要与存储空间在同一账号、同一地域。没有设置它时，请核对存储空间的服务器端加密"
+            "配置；去掉 `kms-key-id` 则使用 OSS 托管的密钥。",
+        ),
+        en=Text(
+            "KMS key does not exist",
+            "KMS has no key⟨ {given}⟩ that the bucket⟨ {bucket} (region {region})⟩ could encrypt with⟨: {code}⟩"
+            "⟨, {message}⟩.",
+            "Check the setting `kms-key-id`: the key has to be of the bucket's account and region. If it is not set, "
+            "check the bucket's own encryption settings; without `kms-key-id`, the key that OSS manages is used.",
+        ),
+    ),
+    "oss.kms#algorithm": Both(
+        zh=Text(
+            "加密方式不可用",
+            "存储空间 {bucket}⟨（地域 {region}）⟩不接受所要求的加密方式⟨：{code}⟩⟨，{message}⟩。",
+            "请把设置 `server-side-encryption` 改成该地域支持的方式（`AES256` 或 `KMS`），或去掉它，使用存储空间自己的"
+            "加密配置。",
+        ),
+        en=Text(
+            "Encryption not available",
+            "The bucket {bucket}⟨ (region {region})⟩ does not take the encryption asked for⟨: {code}⟩⟨, {message}⟩.",
+            "Set `server-side-encryption` to one that the region has (`AES256` or `KMS`), or take it out to use the "
+            "bucket's own.",
+        ),
+    ),
+    Kind.OSS_CLASS.value: Both(
+        zh=Text(
+            "存储类型不可用",
+            "存储空间 {bucket}⟨（地域 {region}）⟩不接受存储类型⟨ {given}⟩⟨（{message}）⟩。",
+            "请把设置 `storage-class` 改成该地域提供的类型（`DeepColdArchive` 只在部分地域提供），或去掉它，使用存储"
+            "空间自己的存储类型。",
+        ),
+        en=Text(
+            "Storage class not available",
+            "The bucket {bucket}⟨ (region {region})⟩ does not take the storage class⟨ {given}⟩⟨ ({message})⟩.",
+            "Set `storage-class` to one that the region has (only some regions have `DeepColdArchive`), or take it "
+            "out to use the bucket's own.",
         ),
     ),
     Kind.OSS_WORM.value: Both(
@@ -183,13 +244,15 @@ _KEYS: Final[Mapping[str, Both]] = {
     Kind.OSS_CLOCK.value: Both(
         zh=Text(
             "系统时间不准",
-            "运行器的系统时间与 OSS 相差超过 15 分钟⟨（相差 {offset-seconds} 秒）⟩。",
-            "请校准运行器的系统时间（NTP，如 `timedatectl set-ntp true`）后重新运行。",
+            "运行器的系统时间与 OSS 相差太多⟨：运行器是 {ours}，OSS 是 {theirs}⟩。",
+            "请校准运行器的系统时间（NTP，如 `timedatectl set-ntp true`）后重新运行。一天以内的偏差由程序自行修正；"
+            "偏差更大时，其他凭证和证书也会失效。",
         ),
         en=Text(
             "Clock is off",
-            "The runner's clock is more than 15 minutes off that of OSS⟨ (by {offset-seconds} seconds)⟩.",
-            "Set it right (NTP, for example `timedatectl set-ntp true`) and run again.",
+            "The runner's clock is too far off that of OSS⟨: the runner's says {ours}, OSS's says {theirs}⟩.",
+            "Set the runner's clock right (NTP, for example `timedatectl set-ntp true`) and run again. The program "
+            "makes up for up to a day; beyond that, certificates and credentials fail as well.",
         ),
     ),
 }

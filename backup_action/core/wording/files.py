@@ -83,25 +83,28 @@ _FILES: Final[Mapping[str, Both]] = {
         zh=Text(
             "文件读取期间不断变化",
             "文件 {where} 在读取期间一直在变化，多次尝试都没有读到一致的内容。",
-            "请在写入该文件的程序停止后再备份；也可以先做磁盘快照或导出，再备份那份副本；或在 `exclude` 中排除它。",
+            "如果之前备份过，快照沿用上一次的内容。请在写入该文件的程序停止后再备份；也可以先做磁盘快照或导出，再备份"
+            "那份副本；或在 `exclude` 中排除它。",
         ),
         en=Text(
             "File that kept changing",
             "The file {where} changed each time while it was read, so no consistent content of it could be had.",
-            "Run the backup while the program that writes it rests, back up a disk snapshot or an export of it, or "
-            "name it in `exclude`.",
+            "If it was backed up before, the snapshot keeps the content of then. Run the backup while the program that "
+            "writes it rests, back up a disk snapshot or an export of it, or name it in `exclude`.",
         ),
     ),
     Kind.FILE_VANISHED.value: Both(
         zh=Text(
             "文件中途消失",
             "文件 {where} 在备份过程中被删除或被替换。",
-            "下次运行会按当时的状态处理；如果它是临时文件，请在 `exclude` 中排除它。",
+            "如果之前备份过，快照沿用上一次的内容；下次运行会按当时的状态处理。如果它是临时文件，请在 `exclude` 中排除"
+            "它。",
         ),
         en=Text(
             "File that vanished",
             "The file {where} was removed or replaced while the backup ran.",
-            "The next run takes things as they are then; if it is a temporary file, name it in `exclude`.",
+            "If it was backed up before, the snapshot keeps the content of then; the next run takes things as they "
+            "are. If it is a temporary file, name it in `exclude`.",
         ),
     ),
     Kind.FILE_TOO_LARGE.value: Both(
@@ -143,4 +146,36 @@ _FILES: Final[Mapping[str, Both]] = {
     ),
 }
 
-TEXTS: Final[Mapping[str, Both]] = {**_SOURCES, **_FILES}
+_LINKS: Final[Mapping[str, Both]] = {
+    Kind.LINK_OUTSIDE.value: Both(
+        zh=Text(
+            "指向备份路径之外的符号链接",
+            "符号链接 {where} 指向它所在的备份路径之外。备份中只有链接本身，没有它指向的内容。",
+            "`follow-symlinks` 只跟随同一备份路径之内的链接。需要那些内容时，请把链接的目标也写进 `paths`；"
+            "不需要时，在 `exclude` 中排除这个链接，就不会再有这条警告。",
+        ),
+        en=Text(
+            "Link that leads out of its path",
+            "The link {where} leads out of the path that is backed up. It was kept as a link, without what it leads "
+            "to.",
+            "`follow-symlinks` follows links only within one path of `paths`. To have that content in the backup, name "
+            "the place that the link leads to in `paths` as well; to be rid of this note, name the link in `exclude`.",
+        ),
+    ),
+    Kind.LINK_LOOP.value: Both(
+        zh=Text(
+            "循环的符号链接",
+            "符号链接 {where} 指回它所在的文件夹、形成循环，或要经过 40 个以上的链接。备份中只有链接本身。",
+            "循环中的文件按各自原来的路径备份。如果不想看到这条警告，请改正这个链接，或在 `exclude` 中排除它。",
+        ),
+        en=Text(
+            "Link that goes in a circle",
+            "The link {where} leads back to a folder that it is in, to itself, or through more than 40 links. It was "
+            "kept as a link.",
+            "Files in the circle are backed up under their own paths. To be rid of this note, correct the link or name "
+            "it in `exclude`.",
+        ),
+    ),
+}
+
+TEXTS: Final[Mapping[str, Both]] = {**_SOURCES, **_FILES, **_LINKS}

@@ -95,10 +95,11 @@ RULES: Final[tuple[_Rule, ...]] = (
         "`http://host:port`, or `http://user:password@host:port`",
         "`http://host:port` 或 `http://user:password@host:port`",
     ),
-    _Rule("together with `server-side-encryption: KMS`", "与 `server-side-encryption: KMS` 一起使用"),
-    _Rule("together with `config`", "与 `config` 一起使用"),
+    _Rule("used with `server-side-encryption: KMS`", "只能与 `server-side-encryption: KMS` 一起使用"),
+    _Rule("used with `config`", "只能与 `config` 一起使用"),
     _Rule("tables of settings, each `[profiles.NAME]`", "由设置组成的表，每个写作 `[profiles.NAME]`"),
     _Rule("at most {number} of them", "最多 {number} 个"),
+    _Rule("each key once; more than once there is {name}", "每个键只能出现一次；出现了多次的是 {name}"),
 )
 
 

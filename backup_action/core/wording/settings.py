@@ -90,16 +90,41 @@ TEXTS: Final[Mapping[str, Both]] = {
             "them all.",
         ),
     ),
+    Kind.SETTING_MISPLACED.value: Both(
+        zh=Text(
+            "设置写错了地方",
+            "设置 {setting} 不能写在配置文件⟨ {place}⟩ 里：读配置文件之前就需要它。",
+            "请把它从配置文件中删掉，写到工作流的 `with:` 中⟨，或用环境变量 {variable} 给出⟩。",
+        ),
+        en=Text(
+            "Setting in the wrong place",
+            "The setting {setting} cannot stand in the config file⟨ {place}⟩: it is needed before that file is read.",
+            "Take it out of the config file and give it under `with:` in the workflow⟨, or in the environment as "
+            "{variable}⟩.",
+        ),
+    ),
+    "setting.misplaced#table": Both(
+        zh=Text(
+            "设置写错了地方",
+            "配置文件⟨ {place} ⟩中，设置 {setting} 写在了表⟨ {table} ⟩里，那里不会被读取。",
+            '请把它移到文件开头、任何表之前，例如 `bucket = "mt5-hub-data"` 单独占一行。',
+        ),
+        en=Text(
+            "Setting in the wrong place",
+            "In the config file⟨ {place}⟩ the setting {setting} stands in the table⟨ {table}⟩, where it is not read.",
+            'Move it to the beginning of the file, before any table: a line such as `bucket = "mt5-hub-data"`.',
+        ),
+    ),
     Kind.SETTING_CONTRADICTION.value: Both(
         zh=Text(
             "设置互相矛盾",
-            "设置 {setting}⟨（值为 {given}）⟩与其他设置矛盾⟨：{rule}⟩。",
-            "请只保留其中一项，或把它们改成一致后重新运行。",
+            "设置 {setting}⟨（值为 {given}）⟩与其他设置不一致。",
+            "⟨要求：{rule}。⟩请改正或去掉其中一项后重新运行。",
         ),
         en=Text(
             "Settings that contradict",
-            "The setting {setting}⟨ (value {given})⟩ contradicts another one⟨: {rule}⟩.",
-            "Keep only one of them, or make them agree, and run again.",
+            "The setting {setting}⟨ (value {given})⟩ does not agree with the other settings.",
+            "⟨It has to be {rule}. ⟩Correct one of them, or take one out, and run again.",
         ),
     ),
     Kind.CONFIG_UNREADABLE.value: Both(
@@ -142,12 +167,39 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "命令行有误",
             "命令行有误⟨：{where}⟩⟨（{reason}）⟩。",
-            "⟨是否想写 {nearest}？⟩请用 `oss-backup --help` 查看可用的命令和选项。",
+            "⟨是否想写 {nearest}？⟩请用 `oss-backup --help` 或 `oss-backup backup --help` 查看可用的命令和选项。",
         ),
         en=Text(
             "Wrong command line",
             "The command line is wrong⟨: {where}⟩⟨ ({reason})⟩.",
-            "⟨Did you mean {nearest}? ⟩`oss-backup --help` lists the commands and options.",
+            "⟨Did you mean {nearest}? ⟩`oss-backup --help` lists the commands, `oss-backup backup --help` the options "
+            "of one.",
+        ),
+    ),
+    "command-line#word": Both(
+        zh=Text(
+            "命令行多了一个词",
+            "命令行中有一个词不属于任何选项。",
+            "要备份的路径请用 `--path` 给出，例如 `oss-backup backup --path data`；含空格的值请加引号。"
+            "全部选项见 `oss-backup --help`。",
+        ),
+        en=Text(
+            "A word too many",
+            "There is a word on the command line that belongs to no option.",
+            "Give what is to be backed up by `--path`, as in `oss-backup backup --path data`, and put quotes around "
+            "values with blanks. `oss-backup --help` lists the options.",
+        ),
+    ),
+    "command-line#order": Both(
+        zh=Text(
+            "选项写在了命令前面",
+            "选项写在了命令前面⟨（{reason}）⟩。",
+            "请把命令放在最前面，选项写在它后面，例如 `oss-backup backup --bucket NAME`。",
+        ),
+        en=Text(
+            "Option before the command",
+            "An option stands before the command⟨ ({reason})⟩.",
+            "Put the command first and its options behind it, as in `oss-backup backup --bucket NAME`.",
         ),
     ),
     Kind.PATHS_OVERLAP.value: Both(

@@ -211,6 +211,13 @@ def test_the_top_that_cannot_be_read_hides_everything(open_tree: Path) -> None:
     assert stop.value.problem.kind is Kind.SOURCE_UNREADABLE
 
 
+def test_a_root_in_a_folder_that_cannot_be_entered_is_told(open_tree: Path) -> None:
+    (open_tree / "a").chmod(0)
+    with nobody(), pytest.raises(Stop) as stop:
+        run(f"{open_tree / 'a/deep'} => d", f"{open_tree / 'z'} => e")
+    assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SOURCE_UNREADABLE, str(open_tree / "a/deep"))
+
+
 def test_an_empty_root_is_refused_whatever_is_wrong_with_another(open_tree: Path) -> None:
     (open_tree / "a").chmod(0)
     with nobody(), pytest.raises(Stop) as stop:
