@@ -17,7 +17,9 @@ from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.adapters.oss.place import Place
+from backup_action.adapters.way import Way
 from backup_action.core import place, plan, rights, selection
+from backup_action.core.deadline import Deadline
 from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.report import Draft, SnapshotLine, Target
@@ -38,9 +40,11 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
     keys = keyring(settings, environ, draft)
-    where = bucket_of(settings)
+    where, deadline = bucket_of(settings), Deadline.after(settings.deadline_minutes, time.monotonic)
     announce(draft, settings, where, roots)
-    async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
+    attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
+    limit = int(settings.bandwidth_limit or 0)
+    async with Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket:
         try:
             vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
             async with together() as group:
@@ -84,7 +88,13 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
         rights.policy("backup", settings.bucket, settings.prefix),
     )
-    return credentials.Keyring(lambda: credentials.assume(role, environ, hide), settings.role_session_expiration)
+    way = way_of(settings)
+    return credentials.Keyring(lambda: credentials.assume(role, environ, hide, way), settings.role_session_expiration)
+
+
+def way_of(settings: Settings) -> Way:
+    """By which way every neighbour is reached."""
+    return Way(settings.proxy, settings.ca_bundle)
 
 
 def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) -> None:

@@ -68,6 +68,7 @@ class Kind(enum.StrEnum):
     SETTING_CONTRADICTION = "setting.contradiction"
     CONFIG_UNREADABLE = "config.unreadable"
     CONFIG_MALFORMED = "config.malformed"
+    CA_BUNDLE = "config.ca-bundle"
     COMMAND_LINE = "command-line"
     PATHS_OVERLAP = "paths.overlap"
     SOURCES_OVERLAP = "sources.overlap"
@@ -76,6 +77,10 @@ class Kind(enum.StrEnum):
     SOURCE_MISSING = "source.missing"
     SOURCE_EMPTY = "source.empty"
     SOURCE_UNREADABLE = "source.unreadable"
+
+    PROXY_UNREACHABLE = "proxy.unreachable"
+    CERTIFICATE = "certificate"
+    DEADLINE = "deadline"
 
     OIDC_NO_PERMISSION = "oidc.no-permission"
     OIDC_FORK = "oidc.fork"
@@ -142,6 +147,9 @@ def _statuses() -> dict[Kind, Status]:
         "config": Status.USAGE,
         "report": Status.USAGE,
         "source": Status.REFUSED,
+        "proxy": Status.UNREACHABLE,
+        "certificate": Status.UNREACHABLE,
+        "deadline": Status.UNREACHABLE,
         "oidc": Status.DENIED,
         "sts": Status.DENIED,
         "oss": Status.DENIED,
