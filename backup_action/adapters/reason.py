@@ -47,8 +47,8 @@ def of(error: BaseException, otherwise: str = "no usable answer") -> Reason:
     """The reason that is in an error of requests, urllib3, oss2 or aiohttp."""
     met = list(_chain(error))
     for one in met:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return Reason(f"certificate not accepted: {one.verify_message}", Kind.CERTIFICATE, final=True)
+        if told := getattr(one, "verify_message", ""):  # aiohttp's own error of that type has none
+            return Reason(f"certificate not accepted: {told}", Kind.CERTIFICATE, final=True)
     names = {name for one in met for name in (kind.__name__ for kind in type(one).__mro__)}
     status = _tunnel(met) or (getattr(error, "status", 0) if "ClientHttpProxyError" in names else 0)
     if status:

@@ -154,7 +154,8 @@ def _bounded(end: float, method: str, url: str, *rest: Any) -> Answer:
     if isinstance(result, Answer) and result.status == 407:
         result = reason.refused_by_proxy(result.status)
     if isinstance(result, Reason):
-        raise Unreachable(f"{result.text} ({_host(url)})", result)
+        at = "" if result.kind is Kind.PROXY_UNREACHABLE else f" ({_host(url)})"  # it is not the host that failed
+        raise Unreachable(result.text + at, result)
     return result
 
 
