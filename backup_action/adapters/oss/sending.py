@@ -14,6 +14,8 @@ from typing import Final
 from backup_action.core.pace import Pace
 
 FEW: Final = 8  # bodies that are sent in pieces at a time
+HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
+OWN: Final = 80  # bytes of it that aiohttp adds
 
 
 class Sending:
@@ -23,6 +25,7 @@ class Sending:
         """`limit` is bytes a second; 0: none."""
         self._pace = Pace(limit) if limit else None
         self._few = asyncio.Semaphore(FEW)
+        self._head = HEAD
 
     @contextlib.asynccontextmanager
     async def turn(self, body: bytes) -> AsyncIterator[Turn | None]:
@@ -30,21 +33,22 @@ class Sending:
         if self._pace is None:
             yield None
         elif len(body) <= self._pace.piece:
-            await asyncio.sleep(self._pace.take(len(body), asyncio.get_running_loop().time()))
+            await asyncio.sleep(self._pace.take(self._head + len(body), asyncio.get_running_loop().time()))
             yield None
         else:
             await self._few.acquire()
             turn = Turn(self._pace, body, self._few)
+            self._pace.take(self._head, asyncio.get_running_loop().time())
             try:
                 yield turn
             finally:
                 turn.end()
 
     def head(self, method: str, url: str, headers: Mapping[str, str]) -> None:
-        """Counts a request's head, which is sent at once: of many small files it is a good part of the bytes."""
+        """Notes how long a request's head is: of many small files, heads are a good part of what is sent."""
         if self._pace is not None:
             lines = sum(len(name) + len(value) + 4 for name, value in headers.items())
-            self._pace.take(len(method) + len(url) + lines + 80, asyncio.get_running_loop().time())
+            self._head = len(method) + len(url) + lines + OWN
 
 
 class Turn:
