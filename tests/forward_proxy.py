@@ -102,7 +102,10 @@ class ForwardProxy:
         except OSError:
             return await say(writer, 502, "CONNECT")
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(pipe(reader, away), pipe(there, writer))
+        try:
+            await asyncio.gather(pipe(reader, away), pipe(there, writer))
+        finally:
+            away.transport.abort()
         return False
 
     async def _forward(self, one: Asked, head: bytes, body: bytes, writer: asyncio.StreamWriter) -> bool:
@@ -174,9 +177,12 @@ def running(proxy: ForwardProxy) -> Iterator[ForwardProxy]:
             task = asyncio.current_task()
             assert task is not None
             connections.add(task)
-            with contextlib.suppress(asyncio.CancelledError):
+            try:
                 await proxy.serve(reader, writer)
-            connections.discard(task)
+            except asyncio.CancelledError:
+                writer.transport.abort()
+            finally:
+                connections.discard(task)
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512)
         proxy.port = server.sockets[0].getsockname()[1]
@@ -187,6 +193,7 @@ def running(proxy: ForwardProxy) -> Iterator[ForwardProxy]:
         for task in list(connections):
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.sleep(0)  # for the sockets to be closed
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="proxy", daemon=True)
     thread.start()

@@ -66,7 +66,11 @@ def fronting(certificate: Path, *ports: int) -> Iterator[dict[int, int]]:
     async def front(port: int) -> asyncio.Server:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             there, away = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(pipe(reader, away), pipe(there, writer))
+            try:
+                await asyncio.gather(pipe(reader, away), pipe(there, writer))
+            finally:
+                away.transport.abort()
+                writer.transport.abort()
 
         return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, backlog=512)
 
