@@ -66,8 +66,8 @@ def ended(work: Callable[[], Awaitable[object]]) -> Problem:
     return asyncio.run(run())
 
 
-def put(made: Bucket) -> Awaitable[object]:
-    return made.put("k", b"x", fastcrc.crc64.xz(b"x"))
+async def put(made: Bucket) -> object:
+    return await made.put("k", b"x", fastcrc.crc64.xz(b"x"))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,25 @@ def test_while_oss_answers_nobody_few_ask() -> None:
     asyncio.run(asyncio.wait_for(work(), SAFE))
     assert max(server.at_a_time[:64]) > 16, "the first time they came as they were"
     assert max(server.at_a_time[104:144]) <= 4  # the first wave's last answers have long been given
+    assert max(server.at_a_time[150:]) > 4
     assert server.asked == 144 + 64
+
+
+def test_an_outage_that_fails_at_once_does_not_use_the_allowance_up_in_a_moment() -> None:
+    """Four at a time pause and ask: 200 tries with pauses of 0.05 s and more take seconds, not a third of one."""
+    server = Server(away)
+
+    async def work() -> float:
+        begin = time.monotonic()
+        async with bucket(server, Patience(tries=100, first=0.05, longest=1, many=16, few=4, allowance=200)) as made:
+            with pytest.raises(ExceptionGroup) as stopped:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(64):
+                        group.create_task(put(made))
+            assert stopped.group_contains(Stop, match="oss.unreachable")
+        return time.monotonic() - begin
+
+    assert asyncio.run(asyncio.wait_for(work(), SAFE)) > 1.2
 
 
 @pytest.mark.parametrize("told", [{"Retry_After": "30"}, {"x_oss_qos_delay_time": "30000"}])

@@ -71,19 +71,21 @@ class Attempts:
         self, once: Callable[[Credentials], Awaitable[T]], *, right: str, key: str = "", absent: bool = False
     ) -> T:
         """Does `once` until it is answered for good. Raises Stop, or with `absent` Refusal for a missing object."""
-        credentials, repairs, attempt = await self._within(partial(self._keys, None)), 0, 1
+        credentials, repairs, attempt, pause = await self._within(partial(self._keys, None)), 0, 1, 0.0
         while True:
             offset = self._offset
             try:
-                answer = await self._within(partial(self._calm.ask, partial(once, credentials)))
+                answer = await self._within(partial(self._calm.ask, partial(once, credentials), pause))
                 self._answered()
                 return answer
             except Refusal as error:
                 if error.is_passing:
-                    await self._rest(attempt, error.delay, self._stop(error, right, key), final=error.is_final(attempt))
+                    stop = self._stop(error, right, key)
+                    pause = self._pause(attempt, error.delay, stop, final=error.is_final(attempt))
                     attempt += 1
                     continue
                 self._answered()
+                pause = 0.0
                 if absent and error.status == 404 and error.code in ("NoSuchKey", "NoSuchVersion", "NoSuchUpload", ""):
                     raise
                 if error.remedy is Remedy.RENEW and repairs < REPAIRS:
@@ -96,15 +98,15 @@ class Attempts:
             except (aiohttp.ClientError, TimeoutError, OSError, Broken) as error:
                 why = _reason(error)
                 stop = why.stop(Kind.OSS_UNREACHABLE, self.place.endpoint, tries=attempt)
-                await self._rest(attempt, 0, stop, final=why.final)
+                pause = self._pause(attempt, 0, stop, final=why.final)
                 attempt += 1
 
     def _answered(self) -> None:
         self._calm.answered()
         self._allowance.answered()
 
-    async def _rest(self, attempt: int, told: float, last: Stop, *, final: bool) -> None:
-        """The pause before the next try, if there is to be one; raises Stop, `last` or what is a better reason."""
+    def _pause(self, attempt: int, told: float, last: Stop, *, final: bool) -> float:
+        """Seconds before the next try, if there is to be one; raises Stop, `last` or what is a better reason."""
         self._calm.failed()
         if final or attempt >= self._patience.tries:
             raise last from None
@@ -115,7 +117,7 @@ class Attempts:
             raise Stop(
                 last.problem.kind, last.problem.where, **last.problem.facts, allowance=self._allowance.full
             ) from None
-        await asyncio.sleep(pause)
+        return pause
 
     async def _within(self, work: Callable[[], Awaitable[T]]) -> T:
         """Does it before the hard end of the run. Raises Stop."""

@@ -1,7 +1,7 @@
 """No stampede: while OSS answers nobody, only a few requests at a time ask whether it is back; the others wait.
 
-So an outage costs a run few tries however many requests it has at a time, and a bucket that is throttled is not met by
-all of them at once. The first answer lets everybody go.
+Those few pause before they ask, so that an outage that fails at once costs a run no more tries than one that hangs,
+and a bucket that is throttled is not met by all requests at once. The first answer lets everybody go.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ class Calm:
         self._row = 0  # failures since the last answer
         self._few = asyncio.Semaphore(few)
 
-    async def ask(self, once: Callable[[], Awaitable[T]]) -> T:
-        """Does it, at once or as one of the few."""
+    async def ask(self, once: Callable[[], Awaitable[T]], pause: float) -> T:
+        """Does it after so many seconds; while OSS is away, as one of the few."""
         if self._row >= self._many:
             async with self._few:
                 if self._row >= self._many:
+                    await asyncio.sleep(pause)
                     return await once()
+        if pause:
+            await asyncio.sleep(pause)
         return await once()
 
     def failed(self) -> None:

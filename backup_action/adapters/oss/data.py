@@ -62,6 +62,9 @@ class Bucket:
         self._address = self.place.address
         self._path = f"/{self.place.bucket}"
         self._way = attempts.way
+        tunnel = self._address.startswith("https:")
+        self._for_proxy = {} if tunnel else self._way.headers
+        self._for_tunnel = self._way.headers if tunnel else None
         self._sending = Sending(limit)
 
     async def __aenter__(self) -> Bucket:
@@ -172,12 +175,11 @@ class Bucket:
         data = body if method in ("PUT", "POST") else None
         if not isinstance(body, bytes):
             headers = {**headers, "content-length": str(size)}
-        self._sending.head(method, str(url), headers)
-        told = self._way.headers
-        tunnel = url.scheme == "https"
+        if self._for_proxy:
+            headers = {**headers, **self._for_proxy}
+        self._sending.head(method, url, headers)
         async with self._session.request(
-            method, url, data=data, headers=headers if tunnel else {**headers, **told}, allow_redirects=False,
-            proxy_headers=told if tunnel else None,
+            method, url, data=data, headers=headers, allow_redirects=False, proxy_headers=self._for_tunnel
         ) as answer:  # fmt: skip
             if answer.status >= 300 or answer.status == 203:
                 raise refusal.read(answer.status, answer.headers, await _beginning(answer))

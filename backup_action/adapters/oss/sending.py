@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from yarl import URL
+
 from backup_action.core.pace import Pace
 
 FEW: Final = 8  # bodies that are sent in pieces at a time
@@ -44,11 +46,11 @@ class Sending:
             finally:
                 turn.end()
 
-    def head(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+    def head(self, method: str, url: URL, headers: Mapping[str, str]) -> None:
         """Notes how long a request's head is: of many small files, heads are a good part of what is sent."""
         if self._pace is not None:
             lines = sum(len(name) + len(value) + 4 for name, value in headers.items())
-            self._head = len(method) + len(url) + lines + OWN
+            self._head = len(method) + len(str(url)) + lines + OWN
 
 
 class Turn:
