@@ -36,6 +36,7 @@ class ForwardProxy:
     share: float = 0.0  # of the requests that fail
     seed: int = 0
     password: str = ""  # the whole header that is asked for
+    closed: int = 0  # a port that it leads nobody to
     port: int = 0
     asked: list[Asked] = field(default_factory=list)
 
@@ -88,6 +89,8 @@ class ForwardProxy:
             return await say(writer, int(one.manner), method)
         if one.manner == "slow":
             await asyncio.sleep(0.2)
+        if self.closed and target.endswith(f":{self.closed}"):
+            return await say(writer, 403, method)
         if method == "CONNECT":
             return await self._tunnel(target, reader, writer)
         return await self._forward(one, head, body, writer)

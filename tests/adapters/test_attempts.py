@@ -305,7 +305,8 @@ def test_large_objects_are_sent_by_the_same_way(tls: tuple[int, object]) -> None
 
         return ended(work)
 
-    assert begin(Way()).kind is Kind.CERTIFICATE
+    refused = begin(Way())
+    assert refused.kind is Kind.CERTIFICATE and refused.facts["tries"] == "1"
     assert begin(Way(ca_bundle=str(bundle))).kind is Kind.OSS_REFUSED  # it has an answer: no such method
     down = begin(Way(proxy="http://user:canary@127.0.0.1:1", ca_bundle=str(bundle)))
     assert down.kind is Kind.PROXY_UNREACHABLE and down.facts["reason"] == "the proxy: connection refused"

@@ -9,13 +9,14 @@ import pytest
 from forward_proxy import ForwardProxy, running
 from ossserver import QUICK, keys
 
-from backup_action.adapters import reason, way, web
+from backup_action.adapters import credentials, reason, way, web
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.way import Way
 from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.sandbox.serve import Sandbox
 
 TYPED = "http://j%C3%B6rg:p%40%2Fcanary%E5%AF%86@127.0.0.1"
 SENT = "Basic " + base64.b64encode("jörg:p@/canary密".encode()).decode()
@@ -88,6 +89,23 @@ def test_a_proxy_that_is_down_is_told_apart_from_a_neighbour_that_is(client: Cli
     directly = client(f"{scheme}://127.0.0.1:1", Way())
     assert directly.kind in (Kind.STS_UNREACHABLE, Kind.OSS_UNREACHABLE)
     assert directly.facts["reason"].startswith("connection refused")
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "times"), [(9, "403", 1), pytest.param(0, "502", credentials.TRIES, marks=pytest.mark.slow)]
+)
+def test_sts_is_asked_for_again_unless_the_proxy_refuses_it(
+    cloud: Sandbox, closed: int, status: str, times: int
+) -> None:
+    role = credentials.Role(
+        cloud.environment["OSS_BACKUP_ROLE_TO_ASSUME"], cloud.environment["OSS_BACKUP_OIDC_PROVIDER_ARN"],
+        "sts.aliyuncs.com", "", 3600, "https://127.0.0.1:9", "{}",
+    )  # fmt: skip
+    with running(ForwardProxy(closed=closed)) as proxy, pytest.raises(Stop) as stopped:
+        credentials.assume(role, cloud.environment, lambda _: None, Way(proxy.url))
+    assert stopped.value.problem.kind is Kind.PROXY_UNREACHABLE
+    assert stopped.value.problem.facts["reason"] == f"the proxy answered HTTP {status}"
+    assert [one.target for one in proxy.asked].count("127.0.0.1:9") == times
 
 
 @CLIENTS

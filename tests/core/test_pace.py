@@ -33,7 +33,7 @@ def test_a_piece_is_short(rate: int) -> None:
 
 
 @pytest.mark.parametrize("rate", [2_000, 100_000, 3_000_000, 40_000_000])
-@pytest.mark.parametrize("senders", [2, 8, 128])
+@pytest.mark.parametrize("senders", [1, 2, 8, 128])
 def test_senders_that_are_always_ready_get_the_whole_rate(rate: int, senders: int) -> None:
     """Although none of them is on time: timers are late, and the line takes a moment."""
     pace, dice = Pace(rate), random.Random(rate)
