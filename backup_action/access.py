@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,7 +11,9 @@ from backup_action.adapters import credentials, github, host
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
+from backup_action.adapters.way import Way
 from backup_action.core import rights
+from backup_action.core.deadline import Deadline
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.report import Draft
 from backup_action.settings import Settings
@@ -22,9 +25,11 @@ async def opened(settings: Settings, environ: Mapping[str, str], draft: Draft) -
 
     Raises Stop. The draft hears at the end how many requests there were, and with what keys.
     """
-    keys, where = keyring(settings, environ, draft), bucket_of(settings)
+    keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
+    deadline = Deadline.after(settings.deadline_minutes, time.monotonic)
+    attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
     with host.alone(environ, f"{where.address}/{where.prefix} {draft.source}") as token:
-        async with Bucket(Attempts(where, keys), connections=settings.concurrency) as bucket:
+        async with Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket:
             try:
                 yield bucket, token
             finally:
@@ -50,7 +55,13 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
         rights.policy("backup", settings.bucket, settings.prefix, delete=settings.delete, tags=bool(settings.tags)),
     )
-    return credentials.Keyring(lambda: credentials.assume(role, environ, hide), settings.role_session_expiration)
+    way = way_of(settings)
+    return credentials.Keyring(lambda: credentials.assume(role, environ, hide, way), settings.role_session_expiration)
+
+
+def way_of(settings: Settings) -> Way:
+    """By which way every neighbour is reached."""
+    return Way(settings.proxy, settings.ca_bundle)
 
 
 def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) -> None:

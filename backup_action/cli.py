@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help`
     from backup_action.interruption import Interruption
     from backup_action.publish import Audience
 
-_TOLD = ("dingtalk", "notify", "language", "report", "config", "profile")  # the settings of `notify`
+_TOLD = ("dingtalk", "notify", "lang", "report", "config", "profile", "proxy", "ca-bundle")  # the settings of `notify`
 
 COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "backup": ("Back paths up to the bucket.", ("command", "report")),
@@ -158,6 +158,7 @@ def conduct(command: str, flags: Mapping[str, Raw], environ: Mapping[str, str], 
 
 def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str], interruption: Interruption) -> Audience:
     """Who is told, as far as the settings can be read: a malformed bucket must not keep DingTalk from hearing of it."""
+    from backup_action.adapters import way
     from backup_action.publish import Audience
 
     told = settings.lenient(flags, environ)
@@ -170,7 +171,9 @@ def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str], interruption
         told.dingtalk_keyword,
         told.dingtalk_at,
         told.notify_on,  # type: ignore[arg-type]  # one of the table's choices
-        tuple(environ[name] for name in stored if environ.get(name)),
+        (*(environ[name] for name in stored if environ.get(name)), *way.secrets_of(told.proxy)),
+        told.proxy,
+        told.ca_bundle,
         hurry=interruption.hurry,
     )
 

@@ -167,7 +167,11 @@ def lenient(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Settings:
 
 
 def require(settings: Settings, command: str) -> None:
-    """Raises Stop for the first setting that the command needs and nobody gave."""
+    """Raises Stop for the first setting that the command needs and nobody gave, or that it cannot use."""
+    if settings.ca_bundle:
+        from backup_action.adapters import way  # what it needs takes a while to import
+
+        way.check(settings.ca_bundle)
     needed = NEEDED[command]
     if command == "backup" and not settings.allow_static_keys:
         needed = ("role-to-assume", "oidc-provider-arn", *needed)

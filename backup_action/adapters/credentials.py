@@ -19,6 +19,7 @@ from typing import Any, Final
 from backup_action.adapters import github, web
 from backup_action.adapters.aside import aside
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.adapters.way import DIRECT, Way
 from backup_action.core import address, escape
 from backup_action.core.problem import Kind, Stop
 
@@ -41,7 +42,10 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "InvalidParameter.DurationSeconds": Kind.STS_DURATION,
     "InvalidParameter.PolicyGrammar": Kind.STS_POLICY,
 }
-_AGAIN = (Kind.STS_THROTTLED, Kind.STS_UNREACHABLE, Kind.STS_ISSUER_BROKEN, Kind.STS_TOKEN_EXPIRED)
+_AGAIN = (
+    *(Kind.STS_THROTTLED, Kind.STS_UNREACHABLE, Kind.STS_ISSUER_BROKEN, Kind.STS_TOKEN_EXPIRED),
+    Kind.PROXY_UNREACHABLE,  # but not where it has a `cause`: what it refuses, it refuses again
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +115,24 @@ def stored(environ: Mapping[str, str], hide: Hide) -> Callable[[], Credentials]:
     return lambda: credentials
 
 
-def assume(role: Role, environ: Mapping[str, str], hide: Hide) -> Credentials:
+def assume(role: Role, environ: Mapping[str, str], hide: Hide, way: Way = DIRECT) -> Credentials:
     """Trades a new OIDC token for keys of the role; each secret is hidden before it is used. Raises Stop."""
     last: Stop | None = None
     for attempt in range(TRIES):
         if last is not None:
             time.sleep(web.pause(attempt))
-        token = github.oidc_token(environ, role.audience)
+        token = github.oidc_token(environ, role.audience, **way.options)
         hide(token)
         try:
-            return _assume(role, environ, token, hide)
+            return _assume(role, environ, token, hide, way)
         except Stop as error:
-            if error.problem.kind not in _AGAIN:
+            if error.problem.kind not in _AGAIN or error.problem.facts.get("cause"):
                 raise
             last = error
     raise last or AssertionError("TRIES is positive")
 
 
-def _assume(role: Role, environ: Mapping[str, str], token: str, hide: Hide) -> Credentials:
+def _assume(role: Role, environ: Mapping[str, str], token: str, hide: Hide, way: Way) -> Credentials:
     from alibabacloud_sts20150401 import models
 
     request = models.AssumeRoleWithOIDCRequest(
@@ -143,9 +147,9 @@ def _assume(role: Role, environ: Mapping[str, str], token: str, hide: Hide) -> C
     query = {"Action": "AssumeRoleWithOIDC", "Version": "2015-04-01", "Format": "JSON", "Timestamp": stamp}
     body = {name: str(value) for name, value in request.to_map().items()}
     try:
-        answer = web.call("POST", role.endpoint, params=query, data=body, tries=1)
+        answer = web.call("POST", role.endpoint, params=query, data=body, tries=1, **way.options)
     except web.Unreachable as error:
-        raise Stop(Kind.STS_UNREACHABLE, role.endpoint, reason=error) from None
+        raise error.stop(Kind.STS_UNREACHABLE, role.endpoint) from None
     told = _json(answer.body)
     if answer.status != 200:
         raise _refused(role, answer.status, told, token) from None

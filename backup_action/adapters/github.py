@@ -60,7 +60,7 @@ def oidc_token(environ: Mapping[str, str], audience: str, **options: Any) -> str
     try:
         answer = web.call("GET", address, headers=headers, **{"tries": TRIES, **options})
     except web.Unreachable as error:
-        raise Stop(Kind.OIDC_UNREACHABLE, where, reason=error) from None
+        raise error.stop(Kind.OIDC_UNREACHABLE, where) from None
     if web.is_passing(answer):
         raise Stop(Kind.OIDC_UNREACHABLE, where, status=answer.status)
     token = _token(answer)

@@ -15,22 +15,22 @@ What the library does by default and this room does not (each is tested):
 
 from __future__ import annotations
 
-import email.utils
-import errno
 import logging
-import os
 import queue
 import random
-import socket
-import ssl
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from backup_action.adapters import reason
+from backup_action.adapters.reason import Reason
+from backup_action.adapters.way import Way
 from backup_action.core import address
+from backup_action.core.patience import retry_after
+from backup_action.core.problem import Kind, Stop
 
 LIMIT_BYTES: Final = 1 << 20
 PAUSE_FIRST: Final = 0.5  # seconds
@@ -49,6 +49,15 @@ class Answer:
 
 class Unreachable(Exception):
     """No answer. The text is a reason of ours with the host; it never has the query, a header or a body in it."""
+
+    def __init__(self, text: str, why: Reason | None = None) -> None:
+        """`why` is the reason alone; without one no other try helps."""
+        super().__init__(text)
+        self.why = why or Reason(text, final=True)
+
+    def stop(self, kind: Kind, where: str) -> Stop:
+        """The end that this means for the neighbour whose own problem would be `kind`."""
+        return replace(self.why, text=str(self)).stop(kind, where)
 
 
 def pause(attempt: int) -> float:
@@ -91,11 +100,16 @@ def call(
     retrying = tenacity.Retrying(
         stop=lambda state: state.attempt_number >= tries or time.monotonic() >= end,
         wait=lambda state: min(_wait(state), max(0.0, end - time.monotonic())),
-        retry=tenacity.retry_if_exception_type(Unreachable) | tenacity.retry_if_result(again),
+        retry=tenacity.retry_if_exception(_is_worth) | tenacity.retry_if_result(again),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=sleep,
     )
-    return retrying(_bounded, end, method, url, request, limit_bytes, proxy, ca_bundle)
+    return retrying(_bounded, end, method, url, request, limit_bytes, Way(proxy, ca_bundle))
+
+
+def _is_worth(error: BaseException) -> bool:
+    """Whether another try may get an answer."""
+    return isinstance(error, Unreachable) and not error.why.final
 
 
 def check(url: str) -> None:
@@ -114,19 +128,9 @@ def _plain_allowed(scheme: str, host: str | None) -> bool:
 def _wait(state: Any) -> float:
     told = 0.0
     if state.outcome is not None and not state.outcome.failed:
-        told = _retry_after(state.outcome.result().headers.get("retry-after", ""))
-    return max(told, pause(state.attempt_number - 1))
-
-
-def _retry_after(text: str) -> float:
-    """Seconds of a Retry-After, which is a number or a date; 0 when it is neither, `PAUSE_MAX` at most."""
-    if text.strip().isdigit():
-        return min(float(text), PAUSE_MAX)
-    try:
-        seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), PAUSE_MAX)
+        headers = state.outcome.result().headers
+        told = retry_after(headers.get("retry-after", ""), headers.get("date", ""), time.time())
+    return max(min(told, PAUSE_MAX), pause(state.attempt_number - 1))
 
 
 def _bounded(end: float, method: str, url: str, *rest: Any) -> Answer:
@@ -134,21 +138,24 @@ def _bounded(end: float, method: str, url: str, *rest: Any) -> Answer:
 
     The exceptions of the library stay behind in that thread, so none of them is the context of ours.
     """
-    results: queue.SimpleQueue[Answer | str] = queue.SimpleQueue()
+    results: queue.SimpleQueue[Answer | Reason] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             results.put(_ask(end, method, url, *rest))
         except Exception as error:
-            results.put(_reason(error))
+            results.put(Reason("the answer is too large") if isinstance(error, _TooLarge) else reason.of(error))
 
     threading.Thread(target=work, name="web", daemon=True).start()
     try:
-        result: Answer | str = results.get(timeout=max(0.001, end - time.monotonic()))
+        result: Answer | Reason = results.get(timeout=max(0.001, end - time.monotonic()))
     except queue.Empty:
-        result = "no whole answer in time"
-    if isinstance(result, str):
-        raise Unreachable(f"{result} ({_host(url)})")
+        result = Reason("no whole answer in time")
+    if isinstance(result, Answer) and result.status == 407:
+        result = reason.refused_by_proxy(result.status)
+    if isinstance(result, Reason):
+        at = "" if result.kind is Kind.PROXY_UNREACHABLE else f" ({_host(url)})"  # it is not the host that failed
+        raise Unreachable(result.text + at, result)
     return result
 
 
@@ -156,19 +163,15 @@ class _TooLarge(Exception):
     """The body exceeds the limit."""
 
 
-def _ask(
-    end: float, method: str, url: str, request: dict[str, Any], limit_bytes: int, proxy: str, ca_bundle: str
-) -> Answer:
+def _ask(end: float, method: str, url: str, request: dict[str, Any], limit_bytes: int, way: Way) -> Answer:
     import requests
 
     # Its logger has whole URLs in it, also at WARNING, and writes to stderr where nobody has set up logging.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
     with requests.Session() as session:
-        session.trust_env = False
+        way.prepare(session)
         # It reads a redirect's body, whole and unpacked, even where it is told to follow none.
         session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
-        session.verify = ca_bundle or True
-        session.proxies = {"http": proxy, "https": proxy} if proxy else {}
         with session.request(method, url, allow_redirects=False, stream=True, **request) as response:
             body = b"".join(_read(response.raw, end, limit_bytes))
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
@@ -193,36 +196,3 @@ def _host(url: str) -> str:
         return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
     except ValueError:
         return ""
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it was made of: causes, contexts and exceptions held as arguments."""
-    pending, seen = [error], set[int]()
-    while pending:
-        one = pending.pop(0)
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            held = [one.__cause__, one.__context__, *one.args, getattr(one, "reason", None)]
-            pending += [other for other in held if isinstance(other, BaseException)]
-
-
-def _reason(error: BaseException) -> str:
-    """Why there was no answer, in words that hold nothing of the request."""
-    for one in _chain(error):
-        if isinstance(one, _TooLarge):
-            return "the answer is too large"
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"certificate not accepted: {one.verify_message}"
-        if isinstance(one, ssl.SSLError):
-            return "no secure connection"
-        if isinstance(one, socket.gaierror):
-            return "the name cannot be resolved"
-        if isinstance(one, TimeoutError) or "Timeout" in type(one).__name__:
-            return "timed out"
-        if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
-            return os.strerror(one.errno).lower()
-    names = {type(one).__name__ for one in _chain(error)}
-    if names & {"IncompleteRead", "RemoteDisconnected", "ProtocolError", "BadStatusLine"}:
-        return "the connection ended too early"
-    return "no usable answer"

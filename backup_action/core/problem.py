@@ -70,6 +70,7 @@ class Kind(enum.StrEnum):
     CONFIG_UNREADABLE = "config.unreadable"
     CONFIG_MALFORMED = "config.malformed"
     PROFILE_UNKNOWN = "profile.unknown"
+    CA_BUNDLE = "config.ca-bundle"
     COMMAND_LINE = "command-line"
     PATHS_OVERLAP = "paths.overlap"
     SOURCES_OVERLAP = "sources.overlap"
@@ -80,6 +81,10 @@ class Kind(enum.StrEnum):
     SOURCE_UNREADABLE = "source.unreadable"
     SOURCE_SHRUNK = "source.shrunk"
     SOURCE_CHANGED = "source.changed"
+
+    PROXY_UNREACHABLE = "proxy.unreachable"
+    CERTIFICATE = "certificate"
+    DEADLINE = "deadline"
 
     OIDC_NO_PERMISSION = "oidc.no-permission"
     OIDC_FORK = "oidc.fork"
@@ -151,48 +156,49 @@ class Kind(enum.StrEnum):
     PUBLISH_FAILED = "publish.failed"
 
 
-def _statuses() -> dict[Kind, Status]:
-    by_start = {
-        "setting": Status.USAGE,
-        "profile": Status.USAGE,
-        "config": Status.USAGE,
-        "report": Status.USAGE,
-        "source": Status.REFUSED,
-        "oidc": Status.DENIED,
-        "sts": Status.DENIED,
-        "oss": Status.DENIED,
-        "stored": Status.DAMAGED,
-        "snapshot": Status.DAMAGED,
-        "lease": Status.BUSY,
-        "file": Status.INCOMPLETE,
-        "link": Status.OK,
-        "history": Status.INCOMPLETE,
-        "delete": Status.OK,
-        "drift": Status.OK,
-        "keys": Status.OK,
-        "policy": Status.OK,
-        "notify": Status.OK,
-        "publish": Status.OK,
-    }
-    exceptions = {
-        Kind.BUG: Status.BUG,
-        Kind.INTERRUPTED: Status.INTERRUPTED,
-        Kind.COMMAND_LINE: Status.USAGE,
-        Kind.PATHS_OVERLAP: Status.USAGE,
-        Kind.SOURCES_OVERLAP: Status.USAGE,
-        Kind.OIDC_UNREACHABLE: Status.UNREACHABLE,
-        Kind.STS_UNREACHABLE: Status.UNREACHABLE,
-        Kind.STS_THROTTLED: Status.UNREACHABLE,
-        Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
-        Kind.OSS_MALFORMED: Status.UNREACHABLE,
-        Kind.PARENT_MOVED: Status.BUSY,
-        Kind.FILE_SPECIAL: Status.OK,
-        Kind.HISTORY_OFF: Status.OK,
-    }
-    return {kind: exceptions.get(kind) or by_start[kind.value.partition(".")[0]] for kind in Kind}
-
-
-STATUS: Final[Mapping[Kind, Status]] = _statuses()
+_BY_START: Final[Mapping[str, Status]] = {
+    "setting": Status.USAGE,
+    "profile": Status.USAGE,
+    "config": Status.USAGE,
+    "report": Status.USAGE,
+    "source": Status.REFUSED,
+    "proxy": Status.UNREACHABLE,
+    "certificate": Status.UNREACHABLE,
+    "deadline": Status.UNREACHABLE,
+    "oidc": Status.DENIED,
+    "sts": Status.DENIED,
+    "oss": Status.DENIED,
+    "stored": Status.DAMAGED,
+    "snapshot": Status.DAMAGED,
+    "lease": Status.BUSY,
+    "file": Status.INCOMPLETE,
+    "link": Status.OK,
+    "history": Status.INCOMPLETE,
+    "delete": Status.OK,
+    "drift": Status.OK,
+    "keys": Status.OK,
+    "policy": Status.OK,
+    "notify": Status.OK,
+    "publish": Status.OK,
+}
+_EXCEPTIONS: Final[Mapping[Kind, Status]] = {
+    Kind.BUG: Status.BUG,
+    Kind.INTERRUPTED: Status.INTERRUPTED,
+    Kind.COMMAND_LINE: Status.USAGE,
+    Kind.PATHS_OVERLAP: Status.USAGE,
+    Kind.SOURCES_OVERLAP: Status.USAGE,
+    Kind.OIDC_UNREACHABLE: Status.UNREACHABLE,
+    Kind.STS_UNREACHABLE: Status.UNREACHABLE,
+    Kind.STS_THROTTLED: Status.UNREACHABLE,
+    Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
+    Kind.OSS_MALFORMED: Status.UNREACHABLE,
+    Kind.PARENT_MOVED: Status.BUSY,
+    Kind.FILE_SPECIAL: Status.OK,
+    Kind.HISTORY_OFF: Status.OK,
+}
+STATUS: Final[Mapping[Kind, Status]] = {
+    kind: _EXCEPTIONS.get(kind) or _BY_START[kind.value.partition(".")[0]] for kind in Kind
+}
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """How often a request to OSS is tried: again after faults that pass, with new keys where they ran out, and by the
-server's clock where ours is off. One room for both clients of the bucket, ours and oss2.
+server's clock where ours is off. One room for both clients of the bucket, ours and oss2. What is done about which
+failure, and how patiently, stands in `core/patience.py`.
 """
 
 from __future__ import annotations
@@ -7,20 +8,25 @@ from __future__ import annotations
 import asyncio
 import calendar
 import email.utils
-import errno
-import os
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import aiohttp
 
+from backup_action.adapters import reason
 from backup_action.adapters.oss import refusal
+from backup_action.adapters.oss.calm import Calm
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.refusal import Refusal, Remedy
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.adapters.reason import Reason
+from backup_action.adapters.way import DIRECT, Way
+from backup_action.core.deadline import NEVER, Deadline
+from backup_action.core.patience import USUAL, Allowance, Patience
 from backup_action.core.problem import Kind, Stop
 
 SKEW: Final = 86_400.0  # seconds; a clock that is further off is not corrected but reported
@@ -32,26 +38,28 @@ Keys = Callable[[Credentials | None], Awaitable[Credentials]]
 
 
 class Broken(Exception):
-    """The network failed under a request; the text names no address and no secret."""
+    """The network failed under a request; the reason names no address and no secret."""
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a request is tried, and how long the pauses between may grow, in seconds (full jitter)."""
-
-    tries: int = 10
-    first: float = 0.2
-    longest: float = 10.0
+    def __init__(self, why: Reason) -> None:
+        """`why` is told where no other try helps."""
+        super().__init__(why.text)
+        self.why = why
 
 
 class Attempts:
-    """The patience towards one bucket. Shared by all that ask it, so that one learns the clock for all."""
+    """The patience towards one bucket. Shared by all that ask it: they have one clock to learn and one allowance."""
 
-    def __init__(self, place: Place, keys: Keys, patience: Patience = Patience()) -> None:
+    def __init__(
+        self, place: Place, keys: Keys, patience: Patience = USUAL, way: Way = DIRECT, deadline: Deadline = NEVER
+    ) -> None:
         """`keys` gives valid credentials; called with those that were refused, it gives newer ones."""
         self.place = place
+        self.way = way
+        self.deadline = deadline
         self._keys = keys
         self._patience = patience
+        self._allowance = Allowance(patience.allowance)
+        self._calm = Calm(patience.many, patience.few)
         self._offset = 0.0
         self._dice = random.SystemRandom()
 
@@ -63,33 +71,73 @@ class Attempts:
         self, once: Callable[[Credentials], Awaitable[T]], *, right: str, key: str = "", absent: bool = False
     ) -> T:
         """Does `once` until it is answered for good. Raises Stop, or with `absent` Refusal for a missing object."""
-        credentials, repairs, attempt = await self._keys(None), 0, 1
+        credentials, repairs, attempt, pause = await self._within(partial(self._keys, None)), 0, 1, 0.0
         while True:
             offset = self._offset
             try:
-                return await once(credentials)
+                answer = await self._within(partial(self._calm.ask, partial(once, credentials), pause))
+                self._answered()
+                return answer
             except Refusal as error:
+                if error.is_passing:
+                    stop = self._stop(error, right, key)
+                    pause = self._pause(attempt, error.delay, stop, final=error.is_final(attempt))
+                    attempt += 1
+                    continue
+                self._answered()
+                pause = 0.0
                 if absent and error.status == 404 and error.code in ("NoSuchKey", "NoSuchVersion", "NoSuchUpload", ""):
                     raise
                 if error.remedy is Remedy.RENEW and repairs < REPAIRS:
-                    credentials, repairs = await self._keys(credentials), repairs + 1
+                    credentials = await self._within(partial(self._keys, credentials))
                 elif error.remedy is Remedy.CLOCK and repairs < REPAIRS:
                     self._correct(error, right, key, offset)
-                    repairs += 1
-                elif error.remedy is Remedy.AGAIN and attempt < self._patience.tries:
-                    await asyncio.sleep(max(error.delay, self._pause(attempt)))
-                    attempt += 1
                 else:
                     raise self._stop(error, right, key) from None
+                repairs += 1
             except (aiohttp.ClientError, TimeoutError, OSError, Broken) as error:
-                if attempt == self._patience.tries:
-                    told = {"reason": _reason(error), "tries": attempt}
-                    raise Stop(Kind.OSS_UNREACHABLE, self.place.endpoint, **told) from None
-                await asyncio.sleep(self._pause(attempt))
+                why = _reason(error)
+                stop = why.stop(Kind.OSS_UNREACHABLE, self.place.endpoint, tries=attempt)
+                pause = self._pause(attempt, 0, stop, final=why.final)
                 attempt += 1
 
-    def _pause(self, attempt: int) -> float:
-        return self._dice.uniform(0, min(self._patience.longest, self._patience.first * 2**attempt))
+    def _answered(self) -> None:
+        self._calm.answered()
+        self._allowance.answered()
+
+    def _pause(self, attempt: int, told: float, last: Stop, *, final: bool) -> float:
+        """Seconds before the next try, if there is to be one; raises Stop, `last` or what is a better reason."""
+        self._calm.failed()
+        if final or attempt >= self._patience.tries:
+            raise last from None
+        pause = self._patience.pause(attempt, told, self._dice.random())
+        if pause >= self.deadline.left():
+            raise self._over(last) from None
+        if not self._allowance.spend():
+            raise Stop(
+                last.problem.kind, last.problem.where, **last.problem.facts, allowance=self._allowance.full
+            ) from None
+        return pause
+
+    async def _within(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does it before the hard end of the run. Raises Stop."""
+        left = self.deadline.left()
+        if left == math.inf:
+            return await work()
+        if left <= 0:
+            raise self._over()
+        try:
+            async with asyncio.timeout(left) as limit:
+                return await work()
+        except TimeoutError:
+            if limit.expired():
+                raise self._over() from None
+            raise
+
+    def _over(self, last: Stop | None = None) -> Stop:
+        facts = last.problem.facts if last else {}
+        told = facts.get("reason") or facts.get("code") or facts.get("status")
+        return Stop(Kind.DEADLINE, "deadline-minutes", reason=told)
 
     def _correct(self, error: Refusal, right: str, key: str, signed_with: float) -> None:
         """Signs by the server's clock from now on; raises Stop where that cannot be what is wrong.
@@ -108,13 +156,10 @@ class Attempts:
         return refusal.stop(error, self.place, right=right, key=key, offset=offset)
 
 
-def _reason(error: BaseException) -> str:
-    """A network error without addresses: their queries may hold what nobody should read."""
+def _reason(error: BaseException) -> Reason:
+    """Why a try failed, without addresses: their queries may hold what nobody should read."""
     if isinstance(error, Broken):
-        return str(error)
+        return error.why
     if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno or 0  # its text has the address, and no reason
-        return os.strerror(number).lower() if number in errno.errorcode else type(error.os_error).__name__
-    return type(error).__name__
+        return Reason("no answer in time")
+    return reason.of(error, type(error).__name__)

@@ -13,12 +13,14 @@ import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from backup_action.adapters import reason
 from backup_action.adapters.aside import aside
-from backup_action.adapters.oss import signature
+from backup_action.adapters.oss import refusal, signature
 from backup_action.adapters.oss.attempts import Attempts, Broken
 from backup_action.adapters.oss.data import CONNECT, SILENCE, Bucket, Written
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.adapters.reason import Reason
 from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
@@ -129,12 +131,12 @@ class Control:
             told = {name.lower(): value for name, value in (error.headers or {}).items()}
             raise Refusal(
                 error.status, error.code, escape.quoted(error.message or ""), error.request_id, error.ec or "",
-                date=told.get("date", ""),
+                date=told.get("date", ""), delay=refusal.delay(told),
             ) from None  # fmt: skip
         except oss2.exceptions.OssError as error:
-            raise Broken(type(error).__name__) from None
+            raise Broken(reason.of(error, type(error).__name__)) from None
         except (ET.ParseError, ValueError, RuntimeError) as error:  # what oss2 makes of an answer that is not OSS's
-            raise Broken(f"{type(error).__name__} in an answer") from None
+            raise Broken(Reason(f"{type(error).__name__} in an answer")) from None
 
     def _bucket(self, credentials: Credentials) -> Any:
         import oss2
@@ -143,7 +145,7 @@ class Control:
             for name in ("oss2", "urllib3"):
                 logging.getLogger(name).setLevel(logging.WARNING)
             self._session = oss2.Session(pool_size=16)
-            self._session.session.trust_env = False
+            self._attempts.way.prepare(self._session.session)
             self._session.session.max_redirects = 0
         place = self.data.place
         return oss2.Bucket(

@@ -1,14 +1,15 @@
 """The hot path to one bucket: PUT, UploadPart, GET, HEAD and pages of listings, over one pool of connections.
 
-One transport for them all: TLS, no redirects, no `.netrc`, no proxy and no certificates from the environment,
-time-outs, retries with full jitter, bodies of errors capped, a signature made anew for every attempt.
+One transport for them all: TLS, no redirects, no `.netrc`, no proxy and no certificates but by setting, time-outs,
+retries with full jitter, what is sent in a second limited, bodies of errors capped, a signature made anew for every
+attempt.
 Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a missing header is a failure.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,7 @@ from yarl import URL
 from backup_action.adapters.oss import listing, refusal, signature
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.sending import Sending
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored
@@ -50,23 +52,29 @@ class Answer:
 class Bucket:
     """One bucket, for one event loop. Use as `async with`; every method may raise Stop."""
 
-    def __init__(self, attempts: Attempts, *, connections: int) -> None:
-        """`attempts` says which bucket, with whose keys, and how patiently."""
+    def __init__(self, attempts: Attempts, *, connections: int, limit: int = 0) -> None:
+        """`attempts` says which bucket, with whose keys, how patiently, by which way; `limit` is bytes a second."""
         self.attempts = attempts
         self.place = attempts.place
         self.requests = 0  # sent, retries included
         self._connections = connections
         self._address = self.place.address
         self._path = f"/{self.place.bucket}"
+        self._way = attempts.way
+        tunnel = self._address.startswith("https:")
+        self._for_proxy = {} if tunnel else self._way.headers
+        self._for_tunnel = self._way.headers if tunnel else None
+        self._sending = Sending(limit)
 
     async def __aenter__(self) -> Bucket:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300, ssl=self._way.context()),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
             skip_auto_headers=("Content-Type", "Accept-Encoding"),
+            proxy=self._way.address,
         )
         return self
 
@@ -161,17 +169,28 @@ class Bucket:
         body: bytes,
     ) -> Answer:  # fmt: skip
         path, asked = signature.object_path("", key), signature.query_text(query)
-        now = self.attempts.now()
-        signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
         url = URL(f"{self._address}{path[1:]}{f'?{asked}' if asked else ''}", encoded=True)
-        if len(body) <= QUICK:  # such a body fits into the socket's buffer: only the answer can be slow
-            return await self._ask(method, url, signed, body)
-        async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST):
-            return await self._ask(method, url, signed, body)
+        async with self._sending.turn(body) as turn:  # before it is signed: a signature ages while it waits
+            now = self.attempts.now()
+            signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
+            if len(body) <= QUICK and turn is None and not self._way.proxy:
+                return await self._ask(method, url, signed, body)  # it fits into the socket's buffer
+            async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
+                return await self._ask(method, url, signed, turn.pieces(limit) if turn else body, len(body))
 
-    async def _ask(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _ask(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | AsyncIterator[memoryview], size: int = -1
+    ) -> Answer:
+        """One exchange. `size` is the body's, where that comes in pieces."""
         data = body if method in ("PUT", "POST") else None
-        async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
+        if not isinstance(body, bytes):
+            headers = {**headers, "content-length": str(size)}
+        if self._for_proxy:
+            headers = {**headers, **self._for_proxy}
+        self._sending.head(method, url, headers)
+        async with self._session.request(
+            method, url, data=data, headers=headers, allow_redirects=False, proxy_headers=self._for_tunnel
+        ) as answer:  # fmt: skip
             if answer.status >= 300 or answer.status == 203:
                 raise refusal.read(answer.status, answer.headers, await _beginning(answer))
             return Answer(answer.status, answer.headers, await answer.read())

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from backup_action.adapters.oss.place import Place
+from backup_action.adapters.reason import refused_by_proxy
 from backup_action.core import escape
+from backup_action.core.patience import TOLD_MAX, retry_after
 from backup_action.core.problem import Kind, Stop
 
 BODY_MAX: Final = 1 << 16  # bytes of an error that are read
@@ -27,11 +29,12 @@ class Remedy(enum.Enum):
 
     NONE = "none"
     AGAIN = "again"  # the same request, a little later
+    ONCE = "once"  # the same request once more
     RENEW = "renew"  # new keys, then the same request
     CLOCK = "clock"  # the server's time, then the same request
 
 
-_AGAIN = {"RequestTimeout", "ConnectionTimeout", "InvalidDigest", "QpsLimitExceeded", "TooManyRequests", "SlowDown"}
+_AGAIN = {"RequestTimeout", "ConnectionTimeout", "QpsLimitExceeded", "TooManyRequests", "SlowDown"}
 _RENEW = {"SecurityTokenExpired", "InvalidAccessKeyId", "InvalidSecurityToken", "AccessKeyIdAndSecurityTokenNotMatch"}
 _ACCOUNT = {
     "UserDisable", "BucketDisable", "InDebt", "InDebtOverdue", "AbnormalBucketOwnerStatus", "BucketNotBelongTo",
@@ -42,7 +45,7 @@ _CLASS, _KEY_ID = "x-oss-storage-class", "x-oss-server-side-encryption-key-id"
 ONE_OBJECT: Final = {"FileImmutable", "FileAlreadyExists", "InvalidObjectName", "EntityTooLarge", "InvalidObjectState"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: whoever passes an exception on sets its traceback
 class Refusal(Exception):
     """An answer that is an error. `delay` is the seconds that the server asks to wait, 0 where it does not say."""
 
@@ -65,8 +68,19 @@ class Refusal(Exception):
             return Remedy.RENEW
         if self.code == "RequestTimeTooSkewed":
             return Remedy.CLOCK
-        again = self.code in _AGAIN or self.status == 429 or self.status >= 500
+        if self.code == "InvalidDigest":
+            return Remedy.ONCE
+        again = self.code in _AGAIN or self.status in (408, 429) or self.status >= 500
         return Remedy.AGAIN if again and self.status != 501 else Remedy.NONE
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may be answered otherwise later."""
+        return self.remedy in (Remedy.AGAIN, Remedy.ONCE)
+
+    def is_final(self, attempt: int) -> bool:
+        """Whether it stands in spite of that, as the answer to this try."""
+        return self.remedy is Remedy.ONCE and attempt > 1
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
@@ -83,7 +97,7 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
         told.get("ArgumentName", ""),
         told.get("ArgumentValue", ""),
         headers.get("Date", ""),
-        _delay(headers),
+        delay(headers),
     )
 
 
@@ -102,15 +116,19 @@ def _elements(body: bytes) -> dict[str, str]:
     return {} if root is None else {element.tag: element.text or "" for element in root.iter()}
 
 
-def _delay(headers: Mapping[str, str]) -> float:
-    milliseconds, seconds = headers.get("x-oss-qos-delay-time", ""), headers.get("Retry-After", "")
-    if milliseconds.isdigit():
-        return min(int(milliseconds) / 1000, 60.0)
-    return min(float(seconds), 60.0) if seconds.isdigit() else 0.0
+def delay(headers: Mapping[str, str]) -> float:
+    """Seconds that an answer asks to wait. Names as OSS writes them, or in lower case."""
+    milliseconds = headers.get("x-oss-qos-delay-time", "")
+    if milliseconds.isascii() and milliseconds.isdigit():
+        return min(int(milliseconds[:9]) / 1000, TOLD_MAX)
+    after, date = (headers.get(name) or headers.get(name.lower(), "") for name in ("Retry-After", "Date"))
+    return retry_after(after, date, time.time())
 
 
 def stop(refusal: Refusal, at: Place, *, right: str, key: str, offset: float = 0) -> Stop:
     """The end of a run that this refusal means. `right` is the RAM action that the request needed."""
+    if refusal.status == 407:
+        return refused_by_proxy(refusal.status).stop(Kind.OSS_UNREACHABLE, at.endpoint)
     kind = _kind(refusal)
     resource = f"acs:oss:*:*:{at.bucket}/{at.prefix}*" if key else f"acs:oss:*:*:{at.bucket}"
     return Stop(
@@ -172,4 +190,4 @@ def _kind(refusal: Refusal) -> Kind:
         return Kind.OSS_ENDPOINT
     if refusal.status == 403:
         return Kind.OSS_KMS if "kms" in message or refusal.right.startswith("kms:") else Kind.OSS_RIGHT
-    return Kind.OSS_UNREACHABLE if refusal.remedy is Remedy.AGAIN else Kind.OSS_REFUSED
+    return Kind.OSS_UNREACHABLE if refusal.is_passing else Kind.OSS_REFUSED

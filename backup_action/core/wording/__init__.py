@@ -22,7 +22,7 @@ import msgspec
 
 from backup_action.core import escape
 from backup_action.core.problem import STATUS, Kind, Problem, Status
-from backup_action.core.wording import bucket, files, oidc, role, rules, safety, settings, sts, vault, warnings
+from backup_action.core.wording import bucket, files, network, oidc, role, rules, safety, settings, sts, vault, warnings
 from backup_action.core.wording.text import Both, Language, Text
 from backup_action.core.wording.words import COMMANDS, STATUSES, VERDICTS, WORDS
 
@@ -32,6 +32,7 @@ Quote = Callable[[str], str]
 
 TEXTS: Final[Mapping[str, Both]] = {
     **settings.TEXTS,
+    **network.TEXTS,
     **oidc.TEXTS,
     **sts.TEXTS,
     **role.TEXTS,

@@ -39,13 +39,15 @@ _ADDRESSES: Final[Mapping[str, Both]] = {
     Kind.OSS_UNREACHABLE.value: Both(
         zh=Text(
             "无法连接 OSS",
-            "多次重试后，OSS 仍未返回成功响应⟨（{where}）⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨：{reason}⟩。",
+            "多次重试后，OSS 仍未返回成功响应⟨（{where}）⟩⟨（HTTP {status}）⟩⟨：{code}⟩⟨：{reason}⟩"
+            "⟨；本次运行共用的 {allowance} 次重试额度已经用完⟩。",
             "请核对设置 `region` 的拼写（OSS 的域名由它组成），并检查运行器到 OSS 的网络、DNS 和出口防火墙；"
             "`-internal` 的内网域名只能在同地域的阿里云内使用。已上传的文件下次会直接沿用，稍后重新运行即可。",
         ),
         en=Text(
             "OSS not reached",
-            "After several tries OSS⟨ ({where})⟩ gave no successful answer⟨ (HTTP {status})⟩⟨: {code}⟩⟨: {reason}⟩.",
+            "After several tries OSS⟨ ({where})⟩ gave no successful answer⟨ (HTTP {status})⟩⟨: {code}⟩⟨: {reason}⟩"
+            "⟨; the {allowance} retries that a whole run has are used up⟩.",
             "Check the spelling of `region` (the host is made of it), and the network, DNS and firewall from the "
             "runner to OSS; an `-internal` endpoint works only inside Alibaba Cloud in the same region. The next run "
             "takes over what was sent, so run again later.",

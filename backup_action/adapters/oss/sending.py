@@ -1,0 +1,80 @@
+"""What all connections to a bucket send together, kept to a number of bytes a second. Without a limit: nothing.
+
+A small request waits for its turn whole, before it is signed. A body that takes longer is sent in pieces, each at its
+turn, and only `FEW` bodies at a time: of many that share a narrow line OSS would give up each as too slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from yarl import URL
+
+from backup_action.core.throttle import Throttle
+
+FEW: Final = 8  # bodies that are sent in pieces at a time
+HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
+OWN: Final = 80  # bytes of it that aiohttp adds
+
+
+class Sending:
+    """The throttle of one bucket's connections, in one event loop."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is bytes a second; 0: none."""
+        self._throttle = Throttle(limit) if limit else None
+        self._few = asyncio.Semaphore(FEW)
+        self._head = HEAD
+
+    @contextlib.asynccontextmanager
+    async def turn(self, body: bytes) -> AsyncIterator[Turn | None]:
+        """Waits until a request with this body may be signed and sent. Gives what sends it in pieces, if it must."""
+        if self._throttle is None:
+            yield None
+        elif len(body) <= self._throttle.piece:
+            await asyncio.sleep(self._throttle.take(self._head + len(body), asyncio.get_running_loop().time()))
+            yield None
+        else:
+            await self._few.acquire()
+            turn = Turn(self._throttle, body, self._few)
+            self._throttle.take(self._head, asyncio.get_running_loop().time())
+            try:
+                yield turn
+            finally:
+                turn.end()
+
+    def head(self, method: str, url: URL, headers: Mapping[str, str]) -> None:
+        """Notes how long a request's head is: of many small files, heads are a good part of what is sent."""
+        if self._throttle is not None:
+            lines = sum(len(name) + len(value) + 4 for name, value in headers.items())
+            self._head = len(method) + len(str(url)) + lines + OWN
+
+
+class Turn:
+    """One body on its way, in pieces."""
+
+    def __init__(self, throttle: Throttle, body: bytes, few: asyncio.Semaphore) -> None:
+        """Holds one place of `few` until the body is sent or given up."""
+        self._throttle = throttle
+        self._body = memoryview(body)
+        self._few: asyncio.Semaphore | None = few
+
+    async def pieces(self, limit: asyncio.Timeout) -> AsyncIterator[memoryview]:
+        """The body. Time that passes by waiting for a turn is not held against `limit`."""
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(self._body), self._throttle.piece):
+            piece = self._body[start : start + self._throttle.piece]
+            if wait := self._throttle.take(len(piece), loop.time()):
+                limit.reschedule((limit.when() or loop.time()) + wait)
+                await asyncio.sleep(wait)
+            yield piece
+        self.end()
+
+    def end(self) -> None:
+        """Gives the place to the next body."""
+        if self._few is not None:
+            self._few.release()
+            self._few = None

@@ -1,0 +1,35 @@
+"""When a run has to be over. The clock is an argument: any that only goes forward, in seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+GRACE: Final = 60.0  # seconds between the end of sending and the end of everything
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Two ends: at the soft one nothing new is sent, `grace` later nothing is tried any more."""
+
+    clock: Callable[[], float]
+    end: float = math.inf  # the soft one, by the clock
+    grace: float = GRACE
+
+    @classmethod
+    def after(cls, minutes: float, clock: Callable[[], float], grace: float = GRACE) -> Deadline:
+        """Begins now. 0 minutes: never."""
+        return cls(clock, clock() + minutes * 60 if minutes else math.inf, grace)
+
+    def is_past(self) -> bool:
+        """The soft end: true from the given minutes on. Commit what is there."""
+        return self.clock() >= self.end
+
+    def left(self) -> float:
+        """Seconds to the hard end; not above 0 when it is past, infinite when there is none."""
+        return self.end + self.grace - self.clock()
+
+
+NEVER: Final = Deadline(lambda: 0.0)
