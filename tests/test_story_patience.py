@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from box import Box, wanted
+from box import Box, uploads, wanted
 
 
 @pytest.mark.parametrize("sizes", [[9_000_000], [4_000] * 300], ids=["a large file", "small files"])
@@ -19,6 +19,25 @@ def test_a_limit_of_bytes_a_second_is_kept(box: Box, sizes: list[int]) -> None:
     assert ended.code == 0, ended.text
     assert box.objects() == wanted(box)
     assert ended.told.duration_seconds >= 2 * 0.9
+
+
+@pytest.mark.slow
+def test_what_is_there_at_the_deadline_is_committed_and_the_rest_is_told(box: Box) -> None:
+    """Files and parts that the limit of bytes a second holds back; the shortest deadline is a minute."""
+    for number in range(60):
+        (box.tree / f"{number:02}.bin").write_bytes(os.urandom(100_000))
+    (box.tree / "large").write_bytes(os.urandom(30 << 20))
+    ended = box.backup("--deadline-minutes", "1", "--bandwidth-limit", "200KB", "--concurrency", "4")
+    assert (ended.code, ended.told.status) == (3, "incomplete"), ended.text
+    assert 60 < ended.told.duration_seconds < 115
+    late = ended.told.problem_counts["file.late"]
+    assert set(ended.told.problem_counts) == {"file.late"} and "`deadline-minutes`" in ended.text
+    sent = ended.told.counts.files_uploaded
+    assert late == ended.told.counts.files_failed and sent + late == 61 and sent > 0 and uploads(box) == []
+    [snapshot] = box.snapshots()
+    assert len(box.objects()) == sent == snapshot[-1]["foot"]["files"] and not snapshot[-1]["foot"]["complete"]
+    again = box.backup()
+    assert (again.code, again.told.counts.files_uploaded) == (0, late) and box.objects() == wanted(box)
 
 
 @pytest.mark.slow

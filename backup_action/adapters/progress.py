@@ -96,7 +96,7 @@ async def _watch(tally: Tally, pace: Pace, screen: Screen, every: float) -> None
 
 def _look(tally: Tally, pace: Pace) -> Progress:
     counts = tally.total()
-    return pace.at(time.monotonic(), counts.files_total, counts.bytes_total)
+    return pace.at(time.monotonic(), counts.files_total, counts.bytes_total + tally.moving)
 
 
 class Log:

@@ -27,6 +27,10 @@ class Deadline:
         """The soft end: true from the given minutes on. Commit what is there."""
         return self.clock() >= self.end
 
+    def until(self) -> float | None:
+        """Seconds to the soft end, at least 0; None where there is none."""
+        return None if self.end == math.inf else max(0.0, self.end - self.clock())
+
     def left(self) -> float:
         """Seconds to the hard end; not above 0 when it is past, infinite when there is none."""
         return self.end + self.grace - self.clock()

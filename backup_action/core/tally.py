@@ -22,6 +22,7 @@ class Tally:
     folders: int = 0
     links: int = 0
     foreign: int = 0
+    moving: int = 0  # bytes of large files under way that OSS has already
     deleted: int = 0  # objects removed from the bucket
 
     def open_roots(self, count: int) -> None:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from backup_action.core.problem import Stop
+from backup_action.core.deadline import Deadline
+from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -118,6 +119,18 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
             yield group
     except BaseExceptionGroup as errors:
         raise first(errors) from None
+
+
+@asynccontextmanager
+async def in_time(deadline: Deadline) -> AsyncIterator[None]:
+    """Ends what is inside with Stop (FILE_LATE) at the soft end."""
+    try:
+        async with asyncio.timeout(deadline.until()):
+            yield
+    except TimeoutError:
+        if not deadline.is_past():
+            raise
+        raise Stop(Kind.FILE_LATE) from None
 
 
 def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

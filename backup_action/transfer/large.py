@@ -12,41 +12,33 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-import xxhash
 
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import (
-    RACY_NS,
     TRIES,
     Unstable,
-    block_size,
-    crc64,
     identity,
-    pieces,
     read,
     unread,
 )
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Written
-from backup_action.core import checksum
-from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
-from backup_action.core.found import Found, entry
+from backup_action.core.entry import Entry
+from backup_action.core.found import Found
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem
-from backup_action.transfer.flow import Budget, together
+from backup_action.core.tally import Tally
+from backup_action.transfer.flow import Budget, in_time, together
+from backup_action.transfer.reading import PARTS_MAX, Reading, is_racy
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
 from backup_action.vault.lease import digest
 
-Confirmed = dict[int, tuple[str, int]]  # ETag and size of each part that an upload has, by number
-
-PARTS_MAX: Final = 10_000  # OSS's limit
 PART_MAX: Final = 64 << 20  # bytes; parts are held in memory, so a file may have at most 625 GiB
 
 
@@ -59,15 +51,28 @@ class Carried:
     sent: bool
 
 
+@dataclass(slots=True)
+class _Upload:
+    """A multipart upload that is open, and what a run before left in it."""
+
+    key: str
+    id: str
+    there: dict[int, tuple[str, int]]  # ETag and size of each part, by number
+    moved: int = 0  # bytes of parts that OSS has
+
+
 class Large:
     """Sends large files of one run."""
 
-    def __init__(self, vault: Vault, safe: Safekeeping | None, part: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, vault: Vault, safe: Safekeeping | None, tally: Tally, part: int, headers: Mapping[str, str]
+    ) -> None:
         """`safe` is None for a dry run; `part` is the usual size of a part, in bytes; `headers` go with the object."""
         self._vault = vault
         self._safe = safe
         self._part = part
         self._headers = dict(headers)
+        self._tally = tally
         self._control = Control(vault.bucket)
 
     async def send(
@@ -97,7 +102,7 @@ class Large:
         stopped: Callable[[], bool],
     ) -> Carried | Problem:  # fmt: skip
         for attempt in range(TRIES):
-            if first is None and (attempt or _is_racy(found)):
+            if first is None and (attempt or is_racy(found)):
                 content = await asyncio.to_thread(read, found, opener, 0, stopped)
                 if isinstance(content, Problem):
                     return content
@@ -121,33 +126,34 @@ class Large:
     ) -> tuple[Entry, Written]:
         before = identity(os.fstat(handle))
         reading = Reading(handle, msgspec.structs.replace(found, **before), self._part)
-        key = self._vault.prefix + found.place
-        upload, there = await self._upload(lease, key, reading.part)
+        upload = await self._upload(lease, self._vault.prefix + found.place, reading.part)
         try:
-            async with self._control.ending(key, upload):
-                parts = await self._parts(reading, key, upload, there, budget)
+            async with self._control.ending(upload.key, upload.id):
+                async with in_time(self._vault.bucket.attempts.deadline):
+                    parts = await self._parts(reading, upload, budget)
                 after = await asyncio.to_thread(reading.finish)
                 if identity(os.fstat(handle)) != before or (first is not None and first.sha256 != after.sha256):
                     raise Unstable(Kind.FILE_CHANGING)
-                return after, await self._control.complete(key, upload, parts, after.crc64)
+                return after, await self._control.complete(upload.key, upload.id, parts, after.crc64)
         finally:
-            lease.ended(key)
+            lease.ended(upload.key)
+            self._tally.moving -= upload.moved
 
-    async def _upload(self, lease: Lease, key: str, part: int) -> tuple[str, Confirmed]:
+    async def _upload(self, lease: Lease, key: str, part: int) -> _Upload:
         """An upload for a key: the one that a run before left open, with the parts that it has, or a new one."""
         before = lease.inherited.pop(key, None)
         if before and (before.part, before.headers) == (part, digest(self._headers)):
             there = await self._control.parts(key, before.upload)
             if there is not None:
                 lease.began(key, before.upload, part, before.headers)
-                return before.upload, there
+                return _Upload(key, before.upload, there)
         elif before:
             await self._control.abort(key, before.upload)
-        upload = await self._control.begin(key, self._headers)
-        lease.began(key, upload, part, digest(self._headers))
-        return upload, {}
+        new = await self._control.begin(key, self._headers)
+        lease.began(key, new, part, digest(self._headers))
+        return _Upload(key, new, {})
 
-    async def _parts(self, reading: Reading, key: str, upload: str, there: Confirmed, budget: Budget) -> list[Written]:
+    async def _parts(self, reading: Reading, upload: _Upload, budget: Budget) -> list[Written]:
         tasks = []
         async with together() as group:
             for number in range(1, reading.count + 1):
@@ -157,62 +163,24 @@ class Large:
                 except BaseException:
                     budget.give(held)
                     raise
-                work = self._send_part(key, upload, number, data, reading.crcs[-1], there.get(number), budget, held)
+                work = self._send_part(upload, number, data, reading.crcs[-1], budget, held)
                 tasks.append(group.create_task(work))
         return [task.result() for task in tasks]
 
     async def _send_part(
-        self, key: str, upload: str, number: int, data: bytes, crc64: int, there: tuple[str, int] | None,
-        budget: Budget, held: int,
-    ) -> Written:  # fmt: skip
+        self, upload: _Upload, number: int, data: bytes, crc64: int, budget: Budget, held: int
+    ) -> Written:
         """Sends a part, unless a run before did: the upload has it where its ETag is the MD5 of these very bytes."""
         try:
-            if there is not None and there[1] == len(data):
-                md5 = await asyncio.to_thread(lambda: hashlib.md5(data, usedforsecurity=False).hexdigest())
-                if md5.upper() == there[0].upper():
-                    return Written(there[0], "", crc64)
-            return await self._vault.bucket.part(key, upload, number, data, crc64)
+            etag, size = upload.there.get(number, ("", -1))
+            if size != len(data) or etag.upper() != await asyncio.to_thread(_md5, data):
+                etag = (await self._vault.bucket.part(upload.key, upload.id, number, data, crc64)).etag
+            upload.moved += len(data)
+            self._tally.moving += len(data)
+            return Written(etag, "", crc64)
         finally:
             budget.give(held)
 
 
-def _is_racy(found: Found) -> bool:
-    return max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
-
-
-class Reading:
-    """One pass over a large file, part by part, hashed on the way."""
-
-    def __init__(self, handle: int, found: Found, part: int) -> None:
-        """`found` is the file as its handle says it is."""
-        self._handle = handle
-        self._found = found
-        self._block = block_size(found.size)
-        wanted = max(part, -(-found.size // PARTS_MAX))
-        self.part = -(-wanted // self._block) * self._block  # bytes; whole blocks
-        self.count = max(1, -(-found.size // self.part))
-        self._at = 0
-        self.crcs: list[int] = []  # CRC-64 of each part that was read
-        self._sizes: list[int] = []
-        self._sha, self._digests = hashlib.sha256(), bytearray()
-        self._racy = _is_racy(found)
-
-    def next(self) -> bytes:
-        """The next part. Raises Unstable when the file has become shorter."""
-        size = min(self.part, self._found.size - self._at)
-        data = b"".join(pieces(self._handle, self._at, size, self.part))
-        self._sha.update(data)
-        self.crcs.append(crc64(data))
-        self._sizes.append(size)
-        view = memoryview(data)
-        for start in range(0, size, self._block):
-            self._digests += xxhash.xxh3_128_digest(view[start : start + self._block])
-        self._at += size
-        return data
-
-    def finish(self) -> Entry:
-        """The entry of what was read."""
-        crc = checksum.whole(zip(self.crcs, self._sizes, strict=True))
-        read_as = entry(self._found, self._sha.hexdigest(), crc, racy=self._racy)
-        large = self._found.size > BLOCKS_FROM
-        return msgspec.structs.replace(read_as, blocks=Blocks(self._block, bytes(self._digests)) if large else None)
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest().upper()

@@ -86,8 +86,8 @@ class Settling:
 
 def one_object(error: Stop, found: Found) -> Problem:
     """The problem of one file, where a refusal says nothing of the next; else the Stop goes on."""
-    if error.problem.kind is Kind.HISTORY_UNKEPT:
-        return error.problem
+    if error.problem.kind in (Kind.HISTORY_UNKEPT, Kind.FILE_LATE):
+        return Problem(error.problem.kind, found.path, error.problem.facts)
     if error.problem.facts.get("code") in ONE_OBJECT:
         return Problem(Kind.FILE_REFUSED, found.path, error.problem.facts)
     raise error

@@ -24,11 +24,11 @@ from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.place import Root
 from backup_action.core.plan import Item, Step
-from backup_action.core.problem import Problem, Stop
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
-from backup_action.transfer.flow import Budget, Crew, Row, together
+from backup_action.transfer.flow import Budget, Crew, Row, in_time, together
 from backup_action.transfer.large import Large
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
@@ -42,6 +42,7 @@ GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since t
 READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
 DIGEST: Final = 1 << 20  # bytes hashed in passing; a larger file is worth a request
+SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
 BREATH: Final = 256  # items between two looks at the network
 
 Slot = list[Entry | None]
@@ -71,6 +72,7 @@ class Upload:
         self._vault = vault
         self._safe = safe
         self._headers = headers
+        self._deadline = vault.bucket.attempts.deadline
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
@@ -80,7 +82,7 @@ class Upload:
         self._local = threading.local()
         self._openers: list[Opener] = []
         self._settling = Settling(safe, roots, tally)
-        self._large = Large(vault, safe, SMALL, headers)
+        self._large = Large(vault, safe, tally, SMALL, headers)
 
     @property
     def gone(self) -> Spool[Entry]:
@@ -116,7 +118,9 @@ class Upload:
         weight = 0
         for number, item in enumerate(items):
             slot, found = self._row.place(), item.found
-            if found is None or item.step not in (Step.READ, Step.SEND, Step.ADOPT):
+            if found is not None and item.step in SENDING and self._deadline.is_past():
+                self._fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
+            elif found is None or item.step not in SENDING:
                 settled = self._settling.settle(item)
                 self._row.fill(slot, settled if settled is not ASK else await self._settling.ask(item))
             elif found.size > SMALL:
@@ -175,7 +179,7 @@ class Upload:
 
     async def _send(self, job: _Job) -> None:
         """In a worker: one small file."""
-        read_as, key = job.content.entry, self._vault.prefix + job.found.place
+        read_as = job.content.entry
         try:
             written = Written("", "", read_as.crc64)
             if job.item.step is Step.ADOPT and (there := await self._adopted(job.item, job.content)):
@@ -183,11 +187,19 @@ class Upload:
             else:
                 if self._safe:
                     await self._safe.clear(job.item)
-                    written = await self._vault.bucket.put(key, job.content.data, read_as.crc64, self._headers)
+                    written = await self._put(job)
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
             self._fail(job.slot, job.item, job.found, one_object(error, job.found))
         self._budget.give(job.found.size)
+
+    async def _put(self, job: _Job) -> Written:
+        key, content = self._vault.prefix + job.found.place, job.content
+        sending = self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
+        if self._deadline.until() is None:
+            return await sending
+        async with in_time(self._deadline):
+            return await sending
 
     async def _adopted(self, item: Item, content: Content) -> Written | None:
         """The object that is there, if it is the file. The listing tells enough, but for large files and versions."""

@@ -48,7 +48,7 @@ def send(server: Handler, bodies: list[bytes], limit: int) -> float:
         if number % 2:
             await made.put(f"k{number}", data, fastcrc.crc64.xz(data))
         else:
-            await made.part(f"k{number}", "u", 1, data)
+            await made.part(f"k{number}", "u", 1, data, fastcrc.crc64.xz(data))
 
     async def work() -> float:
         async with bucket(server, limit=limit) as made:
