@@ -19,7 +19,7 @@ from yarl import URL
 from backup_action.adapters.oss import listing, refusal, signature
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.adapters.oss.sending import Sending
+from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored
@@ -176,7 +176,8 @@ class Bucket:
             if len(body) <= QUICK and turn is None and not self._way.proxy:
                 return await self._ask(method, url, signed, body)  # it fits into the socket's buffer
             async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
-                return await self._ask(method, url, signed, turn.pieces(limit) if turn else body, len(body))
+                pieces = turn.pieces(limit) if turn else body if len(body) <= PIECE else in_pieces(body)
+                return await self._ask(method, url, signed, pieces, len(body))
 
     async def _ask(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | AsyncIterator[memoryview], size: int = -1

@@ -16,8 +16,16 @@ from yarl import URL
 from backup_action.core.throttle import Throttle
 
 FEW: Final = 8  # bodies that are sent in pieces at a time
+PIECE: Final = 256 << 10  # bytes; a body up to here is sent whole
 HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
 OWN: Final = 80  # bytes of it that aiohttp adds
+
+
+async def in_pieces(body: bytes) -> AsyncIterator[memoryview]:
+    """The body, as much at a time as a socket takes: handed over whole it would be copied again and again."""
+    view = memoryview(body)
+    for start in range(0, len(body), PIECE):
+        yield view[start : start + PIECE]
 
 
 class Sending:
