@@ -35,7 +35,7 @@ from backup_action.transfer.settle import ASK, Settling, one_object
 from backup_action.vault import Vault
 
 SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
-HELD: Final = 64 << 20  # bytes of content in memory at a time
+HELD: Final = 48 << 20  # bytes of content in memory at a time
 BATCH: Final = 64  # files read in one go off the event loop
 BATCH_BYTES: Final = 4 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
