@@ -69,6 +69,26 @@ def test_a_second_run_sends_nothing_and_a_third_what_changed(box: Box) -> None:
     assert parents == [None, *digests[:-1]], "each snapshot carries the digest of the one before"
 
 
+@pytest.mark.parametrize(
+    ("files", "most"), [(2_500, 10), pytest.param(10_000, 18, marks=pytest.mark.slow)], ids=["2,500", "10,000"]
+)
+def test_files_that_are_unchanged_cost_a_page_of_a_listing_a_thousand(box: Box, files: int, most: int) -> None:
+    """In a bucket that is no longer young: with a history and a catalogue of their own."""
+    for number in range(files):
+        path = box.tree / f"d{number % 100:02}" / f"{number}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(str(number % 300).encode())
+    assert box.backup().code == 0
+    for number in range(120):
+        (box.tree / f"d{number % 100:02}" / f"{number}.csv").write_bytes(f"new {number}".encode())
+    time.sleep(1.1)  # of two snapshots of one second both would be looked at
+    assert box.backup().told.counts.files_uploaded == 120
+    time.sleep(2.1)  # what was changed a moment ago is read again
+    ended = box.backup()
+    assert ended.code == 0 and ended.told.counts.files_unchanged == files and ended.told.counts.bytes_uploaded == 0
+    assert ended.told.requests <= most, "catalogue, parent, lease, listing, and three for the commit"
+
+
 def test_a_fresh_checkout_with_new_times_sends_nothing(box: Box) -> None:
     write(box.tree, SOME)
     assert box.backup().code == 0

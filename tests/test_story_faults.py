@@ -272,6 +272,31 @@ def test_keys_that_live_three_seconds_are_renewed_with_a_new_token_each(box: Box
     assert box.sent("github.token") == box.sent("sts.AssumeRoleWithOIDC"), "a token is used once"
 
 
+@pytest.mark.parametrize("parts", [4, pytest.param(12, marks=pytest.mark.slow)])
+def test_keys_are_renewed_in_the_middle_of_a_multipart_upload(box: Box, parts: int) -> None:
+    """Each part takes longer than a third of the keys' life, and one of them outlives them altogether."""
+    write(box, "large", os.urandom((8 << 20) * parts - 7))
+    box.post("settings", {"key_seconds": 3})
+    stall = of("stall", "part", seconds=1.2, count=-1)
+    box.post("faults", of("stall", "part", skip=1, seconds=4, count=1) + stall)
+    ended = box.backup("--bandwidth-limit", "8MiB")
+    box.post("faults", [])
+    assert_whole(box, ended, files=1)
+    assert box.sent("sts.AssumeRoleWithOIDC") >= 2 and box.sent("oss.initiate") == 1 == box.sent("oss.complete")
+
+
+@pytest.mark.slow
+def test_a_run_of_half_a_minute_whose_keys_live_three_seconds(box: Box) -> None:
+    for number in range(240):
+        write(box, f"{number}", b"x")
+    write(box, "large", os.urandom(20 << 20))
+    box.post("settings", {"key_seconds": 3, "latency": 0.12})
+    ended = box.backup("--concurrency", "1")
+    box.post("settings", {"latency": 0})
+    assert_whole(box, ended, files=241)
+    assert ended.told.duration_seconds > 27 and 9 <= box.sent("sts.AssumeRoleWithOIDC") <= 30
+
+
 def test_a_token_that_dies_while_sts_is_away_is_replaced(tree: Box) -> None:
     tree.post("settings", {"token_seconds": 2})
     away = {"service": "sts", "status": 503, "code": "ServiceUnavailable"}

@@ -80,6 +80,7 @@ OK = report(
     identity=IDENTITY,
     folders=318,
     links=4,
+    deleted_objects=2,
     foreign_objects=3,
     requests=141,
     recent=RECENT,

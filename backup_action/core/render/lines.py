@@ -90,6 +90,8 @@ def figures(report: Report, language: Language) -> str:
         parts.append(word("failed-line", language, count=numbers.count(counts.files_failed)))
     if counts.files_removed:
         parts.append(word("removed-line", language, count=numbers.count(counts.files_removed)))
+    if report.deleted_objects:
+        parts.append(word("deleted-line", language, count=numbers.count(report.deleted_objects)))
     return ("" if language == "zh" else " ").join(parts)
 
 
