@@ -77,7 +77,7 @@ VERDICTS: Final[Mapping[str, Word]] = {
         "Data in the bucket is missing or was altered; see to it soon.",
     ),
     "busy": Word(
-        "{command}没有完成：同一来源的另一次运行抢先提交了快照。",
+        "{command}没有完成：同一来源的另一次运行正在进行，或抢先提交了快照。",
         "{command} not completed: another run of this source was first.",
     ),
     "refused": Word(
