@@ -78,6 +78,8 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
             async with watched(draft, scanned, settings, environ):
                 await upload.run(there.against(scanned, safe))
             draft.tally.out_of_reach(len(scanned.unread))
+            if not safe and settings.delete:
+                draft.tally.deleted = upload.removable()
             if safe:
                 await commit(vault, safe, writer, head, there.parent, scanned, draft)
                 await tidy(vault, safe, upload.gone, settings, roots, draft)
@@ -234,8 +236,11 @@ async def tidy(
     vault: Vault, safe: Safekeeping, gone: Spool[Entry], settings: Settings, roots: tuple[Root, ...], draft: Draft
 ) -> None:
     """After the commit: ends uploads that a killed run left open, and removes what is gone, if that is asked for."""
-    for begun in list(safe.lease.inherited.values()):
-        await safe.history.control.abort(begun.key, begun.upload)
+    if Kind.FILE_LATE in draft.tally.met():
+        await safe.lease.pass_on()
+    else:
+        for begun in list(safe.lease.inherited.values()):
+            await safe.history.control.abort(begun.key, begun.upload)
     if not settings.delete or not len(gone):
         return
     if draft.tally.total().files_failed:

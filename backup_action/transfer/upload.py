@@ -22,7 +22,7 @@ from backup_action.adapters.files.read import Content, read
 from backup_action.adapters.oss.data import Written
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
-from backup_action.core.place import Root
+from backup_action.core.place import Root, root_of
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.snapshot import Writer
@@ -73,6 +73,7 @@ class Upload:
         self._safe = safe
         self._headers = headers
         self._deadline = vault.bucket.attempts.deadline
+        self._roots = roots
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
@@ -88,6 +89,10 @@ class Upload:
     def gone(self) -> Spool[Entry]:
         """What lies in the bucket and is no longer on the disk."""
         return self._settling.gone
+
+    def removable(self) -> int:
+        """How many objects a removal would be about."""
+        return sum(root_of(entry.path, self._roots) is not None for entry in self.gone)
 
     async def run(self, items: Iterable[Item]) -> None:
         """Carries the plan out. Raises Stop; what was sent by then stays and is found again by the next run."""
@@ -247,7 +252,7 @@ class Upload:
         self._row.fill(slot, msgspec.structs.replace(read_as, **at))
 
     def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
-        self._tally.failed(found.root, problem)
+        self._tally.failed(found.root, problem, found.size)
         self._row.fill(slot, msgspec.structs.replace(item.known, stale=True) if item.known else None)
 
     def _write(self, result: Entry | None) -> None:

@@ -101,10 +101,15 @@ class Control:
 
     @contextlib.asynccontextmanager
     async def ending(self, key: str, upload: str) -> AsyncIterator[None]:
-        """Ends the upload where what is inside fails. What went wrong first is what is told."""
+        """Ends the upload where what is inside fails; one that is only late stays open, for the next run to go on.
+
+        What went wrong first is what is told.
+        """
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Stop) and error.problem.kind is Kind.FILE_LATE:
+                raise
             with contextlib.suppress(Stop, TimeoutError):
                 await asyncio.shield(asyncio.wait_for(self.abort(key, upload), ABORT))
             raise

@@ -91,7 +91,13 @@ def figures(report: Report, language: Language) -> str:
     if counts.files_removed:
         parts.append(word("removed-line", language, count=numbers.count(counts.files_removed)))
     if report.deleted_objects:
-        parts.append(word("deleted-line", language, count=numbers.count(report.deleted_objects)))
+        parts.append(
+            word(
+                "to-delete-line" if report.dry_run else "deleted-line",
+                language,
+                count=numbers.count(report.deleted_objects),
+            )
+        )
     return ("" if language == "zh" else " ").join(parts)
 
 
