@@ -172,8 +172,7 @@ def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str], interruption
         told.dingtalk_at,
         told.notify_on,  # type: ignore[arg-type]  # one of the table's choices
         (*(environ[name] for name in stored if environ.get(name)), *way.secrets_of(told.proxy)),
-        told.proxy,
-        told.ca_bundle,
+        way.Way(told.proxy, told.ca_bundle),
         hurry=interruption.hurry,
     )
 
