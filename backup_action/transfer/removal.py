@@ -47,7 +47,7 @@ class Removal:
             if not await self._safe.keep(entry):
                 return
             answer = await self._vault.bucket.head(key)
-            if answer is None or answer.headers.get("ETag", "").strip('"') != entry.etag:
+            if answer is None or answer.etag != entry.etag:
                 self._tally.tell(Problem(Kind.DRIFT_REPLACED if answer else Kind.DRIFT_MISSING, entry.path))
                 return
             await self._vault.bucket.delete(key)

@@ -144,7 +144,7 @@ class Lease:
 
     async def _look(self) -> None:
         answer = await self._bucket.head(self._key)
-        self._check(answer.headers.get("ETag", "").strip('"') if answer else "")
+        self._check(answer.etag if answer else "")
 
     def check(self, catalogue: Catalogue) -> None:
         """Before the commit: raises Stop where another run took the lease meanwhile."""

@@ -2,8 +2,7 @@
 
 One transport for them all: TLS, no redirects, no `.netrc`, no proxy and no certificates but by setting, time-outs,
 retries with full jitter, what is sent in a second limited, bodies of errors capped, a signature made anew for every
-attempt.
-Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a missing header is a failure.
+attempt. Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a missing header is a failure.
 """
 
 from __future__ import annotations
@@ -47,6 +46,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False, default=b"")
+
+    @property
+    def etag(self) -> str:
+        """The object's ETag, without its quotes; "" where the answer has none."""
+        return self.headers.get("ETag", "").strip('"')
+
+    def proves(self, size: int, crc64: int) -> bool:
+        """Whether the headers of a HEAD say that the object has this content (law 3)."""
+        told = (self.headers.get("Content-Length"), self.headers.get("x-oss-hash-crc64ecma"))
+        return told == (str(size), str(crc64))
 
 
 class Bucket:
@@ -96,8 +105,7 @@ class Bucket:
             answer = await self.call("PUT", key, query, headers, data, right="oss:PutObject")
             told = answer.headers.get("x-oss-hash-crc64ecma", "")
             if told == str(crc64):
-                etag = answer.headers.get("ETag", "").strip('"')
-                return Written(etag, answer.headers.get("x-oss-version-id", ""), crc64)
+                return Written(answer.etag, answer.headers.get("x-oss-version-id", ""), crc64)
         request_id = answer.headers.get("x-oss-request-id", "")
         raise Stop(
             Kind.STORED_MISMATCH, key, sent=crc64, stored=told or "no x-oss-hash-crc64ecma", request_id=request_id
