@@ -111,14 +111,13 @@ class Bucket:
             Kind.STORED_MISMATCH, key, sent=crc64, stored=told or "no x-oss-hash-crc64ecma", request_id=request_id
         )
 
-    async def head(self, key: str, version: str = "") -> Answer | None:
+    async def head(self, key: str) -> Answer | None:
         """The object's headers; None where there is none."""
-        return await self._or_none("HEAD", key, {"versionId": version} if version else {})
+        return await self._or_none("HEAD", key)
 
-    async def get(self, key: str, version: str = "", *, first: int = 0) -> Answer | None:
+    async def get(self, key: str, *, first: int = 0) -> Answer | None:
         """The object in memory, or its `first` bytes; None where there is none."""
-        headers = {"range": f"bytes=0-{first - 1}"} if first else {}
-        return await self._or_none("GET", key, {"versionId": version} if version else {}, headers)
+        return await self._or_none("GET", key, {"range": f"bytes=0-{first - 1}"} if first else {})
 
     async def stretch(self, key: str, start: int, size: int, etag: str) -> bytes:
         """`size` bytes of an object from `start`, while it is the one that the ETag names. Raises Refusal for none."""
@@ -132,11 +131,9 @@ class Bucket:
         """Removes an object; on a versioned bucket its versions stay. One that is not there is no error."""
         await self.call("DELETE", key, right="oss:DeleteObject")
 
-    async def _or_none(
-        self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] = {}
-    ) -> Answer | None:
+    async def _or_none(self, method: str, key: str, headers: Mapping[str, str] = {}) -> Answer | None:
         try:
-            return await self.call(method, key, query, headers, right="oss:GetObject", absent=True)
+            return await self.call(method, key, {}, headers, right="oss:GetObject", absent=True)
         except Refusal:
             return None
 
