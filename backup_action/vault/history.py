@@ -15,8 +15,8 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.control import Control
-from backup_action.adapters.oss.copying import ONE, PARTS_MAX, copy, copy_parts
+from backup_action.adapters.oss.control import PARTS_MAX, Control
+from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core.address import CATALOGUE
