@@ -195,11 +195,8 @@ class Upload:
 
     async def _put(self, job: _Job) -> Written:
         key, content = self._vault.prefix + job.found.place, job.content
-        sending = self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
-        if self._deadline.until() is None:
-            return await sending
         async with in_time(self._deadline):
-            return await sending
+            return await self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
 
     async def _adopted(self, item: Item, content: Content) -> Written | None:
         """The object that is there, if it is the file. The listing tells enough, but for large files and versions."""
