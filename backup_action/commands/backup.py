@@ -29,7 +29,6 @@ from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, 
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.core.tally import Tally
-from backup_action.core.wording import Language
 from backup_action.settings import Settings
 from backup_action.transfer import foresight
 from backup_action.transfer.flow import together
@@ -57,7 +56,7 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
     announce(draft, settings, roots)
-    await progress.tell(render.looking(language_of(settings)))
+    await progress.tell(render.looking(settings.language))
     async with access.opened(settings, environ, draft) as (bucket, token):
         vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
         async with together() as group:
@@ -135,17 +134,12 @@ def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots:
 @asynccontextmanager
 async def watched(draft: Draft, scanned: Scan, settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[None]:
     """Says how far the transfer is while it runs, and what comes before and after it."""
-    language, files, size = language_of(settings), sum(scanned.files), sum(scanned.bytes)
+    language, files, size = settings.language, sum(scanned.files), sum(scanned.bytes)
     await progress.tell(render.sending(files, size, language, dry_run=settings.dry_run))
     async with progress.shown(draft.tally, files, size, language, environ):
         yield
     if not settings.dry_run:
         await progress.tell(render.committing(language))
-
-
-def language_of(settings: Settings) -> Language:
-    """The language for people."""
-    return "en" if settings.language == "en" else "zh"
 
 
 def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
