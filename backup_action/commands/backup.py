@@ -171,7 +171,7 @@ def guards(
     if {root.destination for root in there.parent.head.roots} != {root.destination for root in roots}:
         before = guard.totals(there.parent.entries(), roots)
     if scanned.complete:
-        guard.shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
+        guard.refuse_shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
     if settings.history == "none":
         with Opener(tuple(root.source for root in roots), follow=settings.follow_symlinks) as opener:
             foresight.refuse_change(
