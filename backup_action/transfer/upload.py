@@ -97,11 +97,8 @@ class Upload:
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         try:
-            async with together() as group:
-                workers = self._crew.start(group)
+            async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
-                for worker in workers:
-                    worker.cancel()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
             for opener in self._openers:
@@ -141,7 +138,6 @@ class Upload:
             launch(group.create_task(self._read(batch)))
         while tasks:
             await asyncio.wait(tasks)
-        await self._crew.done()
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
