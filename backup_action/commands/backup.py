@@ -194,9 +194,9 @@ async def writing(
     history = History(vault, Control(vault.bucket), on=settings.history == "auto")
     try:
         async with together() as group:
-            keeping = group.create_task(lease.keep())
+            renewing = group.create_task(lease.renew())
             yield Safekeeping(lease, history, draft.tally)
-            keeping.cancel()
+            renewing.cancel()
     except BaseException:
         await lease.release()
         raise
