@@ -20,6 +20,7 @@ from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.control import Control
 from backup_action.core import guard, place, plan, recent, render, selection, snapshot
+from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry
 from backup_action.core.place import Root
 from backup_action.core.plan import Item
@@ -42,22 +43,25 @@ LAYOUT = "tree"
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
     """The journey; once more from its beginning where another run of the source committed meanwhile."""
+    deadline = Deadline.after(settings.deadline_minutes, time.monotonic)
     try:
-        await backup(settings, environ, draft, stopped)
+        await backup(settings, environ, draft, deadline, stopped)
     except Stop as stop:
         if stop.problem.kind is not Kind.PARENT_MOVED:
             raise
         draft.begin_again()
-        await backup(settings, environ, draft, stopped)
+        await backup(settings, environ, draft, deadline, stopped)
 
 
-async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
+async def backup(
+    settings: Settings, environ: Mapping[str, str], draft: Draft, deadline: Deadline, stopped: Callable[[], bool]
+) -> None:
     """The whole journey. Fills the draft as it goes; raises Stop."""
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
     announce(draft, settings, roots)
     await progress.tell(render.looking(settings.language))
-    async with access.opened(settings, environ, draft) as (bucket, token):
+    async with access.opened(settings, environ, draft, deadline) as (bucket, token):
         vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
         async with together() as group:
             scanning = group.create_task(
