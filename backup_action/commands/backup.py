@@ -69,9 +69,9 @@ async def backup(
             )
             asking = group.create_task(state(vault, roots))
         scanned, there = scanning.result(), asking.result()
-        tell_of_sources(draft, scanned, there.parent, roots)
+        note(draft, vault, scanned, there.parent, roots)
         await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
-        head = begin(vault, draft, roots, there.parent)
+        head = new_head(vault, draft, roots, there.parent)
         async with writing(vault, there, head, token, settings, draft) as safe:
             writer = Writer(head)
             upload = Upload(
@@ -124,12 +124,13 @@ async def state(vault: Vault, roots: tuple[Root, ...]) -> There:
     return There(catalogue, parent, await vault.listing(parent.marks if parent else []))
 
 
-def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
-    """Notes what the scan met, and places of the last snapshot that this run was not asked to back up."""
+def note(draft: Draft, vault: Vault, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
+    """Notes what the scan met, the runs before, and places of the last that this run was not asked to back up."""
     for problem in scanned.problems:
         draft.tell(problem)
     if parent is None:
         return
+    draft.recent, draft.kept = parent.recent, recent.kept(vault.kept())
     left = [root.destination or "." for root in parent.head.roots if not place.overlap((root,), roots)]
     if left:
         draft.tell(Problem(Kind.ROOTS_DROPPED, ", ".join(left), {"snapshot": parent.id}))
@@ -146,10 +147,9 @@ async def watched(draft: Draft, scanned: Scan, settings: Settings, environ: Mapp
         await progress.tell(render.committing(language))
 
 
-def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
+def new_head(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
     """The head of the new snapshot."""
     run = draft.run
-    draft.recent, draft.kept = parent.recent if parent else [], recent.kept(vault.kept())
     return Head(
         format=FORMAT,
         id=vault.new_id(draft.started),
@@ -161,7 +161,7 @@ def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot 
         roots=list(roots),
         parent=Parent(parent.id, parent.foot.digest) if parent else None,
         origin=Origin(run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor),
-        recent=draft.recent,
+        recent=parent.recent if parent else [],
     )
 
 
