@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,13 +19,14 @@ from backup_action.settings import Settings
 
 
 @asynccontextmanager
-async def opened(settings: Settings, environ: Mapping[str, str], draft: Draft) -> AsyncIterator[tuple[Bucket, str]]:
+async def opened(
+    settings: Settings, environ: Mapping[str, str], draft: Draft, deadline: Deadline
+) -> AsyncIterator[tuple[Bucket, str]]:
     """The bucket, while no other run of this source is on this host; and the token that its runs on this host share.
 
     Raises Stop. The draft hears at the end how many requests there were, and with what keys.
     """
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
-    deadline = Deadline.after(settings.deadline_minutes, time.monotonic)
     attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
     with host.alone(environ, f"{where.address}/{where.prefix} {draft.source}") as token:
         async with Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket:

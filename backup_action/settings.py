@@ -14,7 +14,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from backup_action.adapters import config
 from backup_action.adapters.config import Config
@@ -38,6 +38,10 @@ class Row:
     flag: str = ""  # where the flag's name is not the setting's
     secret: bool = False
     set_up: bool = False  # read by the set-up script only; no flag, and the program ignores it
+
+
+def _sort(annotation: str) -> str:
+    return "text" if annotation.startswith("Literal[") else type_of[annotation]
 
 
 def _row(default: object, help: str, **more: Any) -> Any:
@@ -93,12 +97,12 @@ class Settings:
     proxy: str = _row("", "HTTP proxy for every neighbour: `http://host:port`.", rule=address.proxy, secret=True)
     ca_bundle: str = _row("", "File of the certificates (PEM) to trust in place of the usual ones.")
     dry_run: bool = _row(False, "Say what would be done, and write nothing.")
-    language: str = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"))
+    language: Literal["zh", "en"] = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"))
     dingtalk_webhook: str = _row("", "Address of a DingTalk robot to tell.", rule=address.webhook, secret=True)
     dingtalk_secret: str = _row("", "The robot's signing secret (`SEC…`).", rule=address.word, secret=True)
     dingtalk_keyword: str = _row("", "The robot's keyword, put into the message where it is missing.")
     dingtalk_at: tuple[str, ...] = _row((), "Whom to mention: mobile numbers, user ids, or `all`, one a line.")
-    notify_on: str = _row(
+    notify_on: Literal["always", "problem", "never"] = _row(
         "always", "When to tell DingTalk: `always`, `problem` or `never`.", choices=("always", "problem", "never")
     )
     report: str = _row("", "A report file to tell of, for `notify`.")
@@ -109,7 +113,7 @@ class Settings:
 
 
 TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] for f in fields(Settings)}
-SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): type_of[str(f.type)] for f in fields(Settings)}
+SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): _sort(str(f.type)) for f in fields(Settings)}
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"backup": ("bucket", "region", "paths"), "notify": ()}
 
 Raw = config.Raw

@@ -13,7 +13,7 @@ _FIELDS = tuple(Counts.__struct_fields__)
 
 @dataclass(slots=True)
 class Tally:
-    """Counters that only go up."""
+    """Counters that only go up, but for `moving`."""
 
     roots: list[Counter[str]] = field(default_factory=list)
     rest: Counter[str] = field(default_factory=Counter)  # what belongs to no root on disk, e.g. what is gone

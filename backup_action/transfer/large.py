@@ -19,14 +19,8 @@ from typing import Final
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import (
-    TRIES,
-    Unstable,
-    identity,
-    read,
-    unread,
-)
-from backup_action.adapters.oss.control import Control
+from backup_action.adapters.files.read import TRIES, Unstable, identity, is_racy, read, unread
+from backup_action.adapters.oss.control import PARTS_MAX, Control
 from backup_action.adapters.oss.data import Written
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
@@ -34,7 +28,7 @@ from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, in_time, together
-from backup_action.transfer.reading import PARTS_MAX, Reading, is_racy
+from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
 from backup_action.vault.lease import digest

@@ -102,11 +102,8 @@ class Upload:
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         try:
-            async with together() as group:
-                workers = self._crew.start(group)
+            async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
-                for worker in workers:
-                    worker.cancel()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
             for opener in self._openers:
@@ -146,7 +143,6 @@ class Upload:
             launch(group.create_task(self._read(batch)))
         while tasks:
             await asyncio.wait(tasks)
-        await self._crew.done()
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
@@ -200,11 +196,8 @@ class Upload:
 
     async def _put(self, job: _Job) -> Written:
         key, content = self._vault.prefix + job.found.place, job.content
-        sending = self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
-        if self._deadline.until() is None:
-            return await sending
         async with in_time(self._deadline):
-            return await sending
+            return await self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
 
     async def _adopted(self, item: Item, content: Content) -> Written | None:
         """The object that is there, if it is the file. The listing tells enough, but for large files and versions."""

@@ -59,7 +59,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Lease:
-    """This run's. `take` it, `keep` it in a task of its own, `confirm` before the first write, `release` on failure."""
+    """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
     def __init__(self, vault: Vault, id: str, host: str, owner: str) -> None:
         """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people."""
@@ -114,7 +114,7 @@ class Lease:
         self.is_after_failure = not is_committed
         self.inherited = {begun.key: begun for begun in before.uploads}
 
-    async def keep(self) -> None:
+    async def renew(self) -> None:
         """Writes it anew every minute, and when uploads have begun or ended. Raises Stop when another run took it."""
         last = time.monotonic()
         while True:
@@ -151,7 +151,7 @@ class Lease:
 
     async def _look(self) -> None:
         answer = await self._bucket.head(self._key)
-        self._check(answer.headers.get("ETag", "").strip('"') if answer else "")
+        self._check(answer.etag if answer else "")
 
     def check(self, catalogue: Catalogue) -> None:
         """Before the commit: raises Stop where another run took the lease meanwhile."""
