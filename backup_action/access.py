@@ -33,7 +33,7 @@ async def opened(
             try:
                 yield bucket, token
             finally:
-                draft.requests = bucket.requests
+                draft.requests += bucket.requests
                 tell_of_keys(draft, settings, keys)
 
 
