@@ -230,3 +230,17 @@ def test_a_suspended_bucket_lets_nobody_write_over_the_lease_of_a_run_that_is_al
     alive.communicate(timeout=60)
     assert alive.returncode == 0
     assert_all_whole(box, one, three)
+
+
+def test_a_snapshot_that_somebody_stored_anew_is_not_the_newest_for_that(box: Box) -> None:
+    """As whoever changes the class of all that lies below a prefix does, in any order: OSS then gives it a new time."""
+    trees: list[Tree] = [{"x": b"one"}, {"x": b"two"}, {"x": b"three"}]
+    for tree in trees[:2]:
+        lay(box, tree)
+        assert box.run(*command()).code == 0
+    first = f"p/.oss-backup/snapshots/{box.snapshots()[0][0]['head']['id']}.jsonl.zst"
+    time.sleep(1.1)  # OSS's clock counts seconds
+    box.client().put_object(first, box.client().get_object(first).read())
+    lay(box, trees[2])
+    assert box.run(*command()).code == 0
+    assert_all_whole(box, *trees)

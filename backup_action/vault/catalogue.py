@@ -105,7 +105,14 @@ class Vault:
                     self._namesakes.setdefault(found.head.source, found.head)
                 elif newest is None or found.head.sequence > newest.head.sequence:
                     newest, second = found, stored.last_modified
-        return newest
+        return await self._newer(newest) if newest else None
+
+    async def _newer(self, newest: Snapshot) -> Snapshot:
+        """The same, or the last by its id where that is further on: an object that is stored anew gets a new time."""
+        last = max(self.kept())
+        head = await self._head(last) if last != newest.id else None
+        further = head is not None and self._is_ours(head) and head.sequence > newest.head.sequence
+        return await self.snapshot(last) if further else newest
 
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
