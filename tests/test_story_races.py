@@ -238,8 +238,8 @@ def test_a_snapshot_that_somebody_stored_anew_is_not_the_newest_for_that(box: Bo
     for tree in trees[:2]:
         lay(box, tree)
         assert box.run(*command()).code == 0
+        time.sleep(1.1)  # ids and OSS's clock count seconds
     first = f"p/.oss-backup/snapshots/{box.snapshots()[0][0]['head']['id']}.jsonl.zst"
-    time.sleep(1.1)  # OSS's clock counts seconds
     box.client().put_object(first, box.client().get_object(first).read())
     lay(box, trees[2])
     assert box.run(*command()).code == 0
