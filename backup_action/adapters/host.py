@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ def alone(environ: Mapping[str, str], name: str) -> Iterator[str]:
     path = state_folder(environ) / "locks" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError:
         yield secrets.token_hex(16)
         return
@@ -57,6 +58,8 @@ def _token(handle: int, path: Path) -> str:
     except BlockingIOError:
         raise Stop(Kind.LEASE_HOST, str(path)) from None
     except OSError:  # a file system without locks
+        return secrets.token_hex(16)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # a fifo would not give the token back
         return secrets.token_hex(16)
     token = os.read(handle, TOKEN_MAX).decode("ascii", "replace")
     if len(token) != 32 or not token.isalnum():

@@ -120,7 +120,7 @@ async def state(vault: Vault, roots: tuple[Root, ...]) -> There:
     """What is there. Raises Stop where another source's places overlap ours."""
     catalogue = await vault.catalogue()
     parent = await vault.parent(catalogue)
-    await vault.refuse_overlap(catalogue, roots)
+    await vault.refuse_overlap(catalogue, roots, parent)
     if parent is None:
         await vault.ask_to_read()
     return There(catalogue, parent, await vault.listing(parent.marks if parent else []))
@@ -244,4 +244,8 @@ async def tidy(
     if draft.tally.total().files_failed:
         draft.tell(Problem(Kind.DELETE_HELD, "delete"))
         return
+    if not await safe.lease.stay():
+        draft.tell(Problem(Kind.DELETE_HELD, "delete", {"cause": "run"}))
+        return
     await Removal(vault, safe, draft.tally).run(gone, roots)
+    await safe.lease.release()

@@ -77,10 +77,10 @@ class Large:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "625 GiB"})
         first: Entry | None = None
         if item.step is not Step.SEND or self._safe is None:
-            content = await asyncio.to_thread(read, found, opener, 0, stopped)
-            if isinstance(content, Problem):
-                return content
-            first = content.entry
+            digested = await self._digested(found, opener, stopped)
+            if isinstance(digested, Problem):
+                return digested
+            first = digested
             if item.step is Step.READ and item.known and item.known.sha256 == first.sha256:
                 return Carried(first, None, sent=False)
             if item.step is Step.ADOPT and (there := await self._vault.adopt(first)):
@@ -97,10 +97,10 @@ class Large:
     ) -> Carried | Problem:  # fmt: skip
         for attempt in range(TRIES):
             if first is None and (attempt or is_racy(found)):
-                content = await asyncio.to_thread(read, found, opener, 0, stopped)
-                if isinstance(content, Problem):
-                    return content
-                first = content.entry
+                digested = await self._digested(found, opener, stopped)
+                if isinstance(digested, Problem):
+                    return digested
+                first = digested
             try:
                 handle = opener.open(found.root, found.inner)
             except OSError as error:
@@ -114,6 +114,15 @@ class Large:
             finally:
                 os.close(handle)
         return Problem(Kind.FILE_CHANGING, opener.name(found.root, found.inner))
+
+    async def _digested(self, found: Found, opener: Opener, stopped: Callable[[], bool]) -> Entry | Problem:
+        """What the file is, read from end to end. That may take long: at the soft end it is given up as late."""
+        deadline = self._vault.bucket.attempts.deadline
+        content = await asyncio.to_thread(read, found, opener, 0, lambda: stopped() or deadline.is_past())
+        if not isinstance(content, Problem):
+            return content.entry
+        is_late = content.kind is Kind.INTERRUPTED and not stopped()
+        return Problem(Kind.FILE_LATE, found.path) if is_late else content
 
     async def _once(
         self, lease: Lease, handle: int, found: Found, budget: Budget, first: Entry | None

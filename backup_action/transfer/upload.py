@@ -191,8 +191,20 @@ class Upload:
                     written = await self._put(job)
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
-            self._fail(job.slot, job.item, job.found, one_object(error, job.found))
+            problem = one_object(error, job.found)
+            self._fail(job.slot, await self._left(job.item), job.found, problem)
         self._budget.give(job.found.size)
+
+    async def _left(self, item: Item) -> Item:
+        """The item of a file that was not taken. A PUT without a good answer may have been done all the same: where no
+        history has what stood there before, it is known only if it stands there still.
+        """
+        known = item.known
+        if known is None or self._safe is None or self._safe.history.is_on or known.has_version:
+            return item
+        answer = await self._vault.bucket.head(self._vault.prefix + known.place)
+        is_there = answer is not None and answer.headers.get("ETag", "").strip('"') == known.etag
+        return item if is_there else msgspec.structs.replace(item, known=None)
 
     async def _put(self, job: _Job) -> Written:
         key, content = self._vault.prefix + job.found.place, job.content

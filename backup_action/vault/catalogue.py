@@ -15,8 +15,8 @@ import fastcrc
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
 from backup_action.core import snapshot
 from backup_action.core.address import CATALOGUE
-from backup_action.core.entry import Entry
-from backup_action.core.place import KEY_MAX, Root, overlap
+from backup_action.core.entry import Entry, left_by
+from backup_action.core.place import KEY_MAX, Root, overlap, root_of
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.snapshot import Head, Snapshot, Unreadable
 from backup_action.core.spool import Spool
@@ -52,6 +52,7 @@ class Vault:
         self.bucket = bucket
         self.prefix = prefix
         self.headers = {**headers, "x-oss-storage-class": "Standard"}  # a catalogue that must be thawed is none
+        self.may_be_versioned = True  # or have been; what is read of it tells
         self._source = source
         self._layout = layout
         self._known: set[str] = set()  # ids that were there when the run began
@@ -102,7 +103,14 @@ class Vault:
                     self._namesakes.setdefault(found.head.source, found.head)
                 elif newest is None or found.head.sequence > newest.head.sequence:
                     newest, second = found, stored.last_modified
-        return newest
+        return await self._newer(newest) if newest else None
+
+    async def _newer(self, newest: Snapshot) -> Snapshot:
+        """The same, or the last by its id where that is further on: an object that is stored anew gets a new time."""
+        last = max(self.kept())
+        head = await self._head(last) if last != newest.id else None
+        further = head is not None and self._is_ours(head) and head.sequence > newest.head.sequence
+        return await self.snapshot(last) if further else newest
 
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
@@ -117,6 +125,7 @@ class Vault:
         answer = await self.bucket.get(self._snapshot_key(id))
         if answer is None:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason="it is listed, but not there")
+        self.may_be_versioned = "x-oss-version-id" in answer.headers
         try:
             found = await asyncio.to_thread(Snapshot, answer.body)
         except Unreadable as error:
@@ -125,8 +134,12 @@ class Vault:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
         return found
 
-    async def refuse_overlap(self, catalogue: Catalogue, roots: tuple[Root, ...]) -> None:
-        """Raises Stop where another source backs up to a place below this prefix that overlaps one of ours."""
+    async def refuse_overlap(self, catalogue: Catalogue, roots: tuple[Root, ...], parent: Snapshot | None) -> None:
+        """Raises Stop where another source backs up to a place below this prefix that overlaps one of ours.
+
+        A place that our parent does not have may still hold what another source has backed up to it until lately: its
+        older snapshots name that, and only itself would keep it when it is overwritten.
+        """
         others = [stored.key for stored in catalogue.snapshots if not self._has_our_tag(stored.key)]
         newest = {id[-8:-4]: id for id in others}
         heads = [await self._head(id) for id in newest.values()]
@@ -135,6 +148,11 @@ class Vault:
             if head and both:
                 at = both[1].destination or "."
                 raise Stop(Kind.SOURCES_OVERLAP, both[0].source, other=head.source, destination=at)
+        had = {root.destination for root in parent.head.roots} if parent else set()
+        new = tuple(root for root in roots if root.destination not in had)
+        for head in [*heads, *self._namesakes.values()] if new else []:
+            if head and head.source != self._source:
+                await asyncio.to_thread(_refuse_left, await self.snapshot(head.id), new)
 
     async def _head(self, id: str) -> Head | None:
         answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
@@ -201,6 +219,18 @@ class Vault:
 
     def _snapshot_key(self, id: str) -> str:
         return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"
+
+
+def _refuse_left(other: Snapshot, places: tuple[Root, ...]) -> None:
+    """Raises Stop where an object of another source lies in one of these places, as far as that knows."""
+    for entry in other.entries():
+        at = root_of(entry.path, places) if left_by(entry) else None
+        if at is not None:
+            root = places[at]
+            raise Stop(
+                Kind.SOURCES_OVERLAP, root.source, other=other.head.source, destination=root.destination or ".",
+                cause="left",
+            )  # fmt: skip
 
 
 def _unreadable(id: str, error: Unreadable) -> Stop:

@@ -39,7 +39,7 @@ class History:
         self._vault = vault
         self._bucket = vault.bucket
         self.control = control
-        self._on = on
+        self.is_on = on
         self._kept: set[str] = set()
 
     def key(self, sha256: str) -> str:
@@ -53,7 +53,7 @@ class History:
         """
         if old.has_version or old.sha256 in self._kept:
             return None
-        if not self._on:
+        if not self.is_on:
             self.lost += 1
             return None
         try:

@@ -4,12 +4,18 @@
 
 Its key is the parent's id, or the source's own name where there is none, so a run that committed needs no release: who
 comes after goes on from another snapshot. It is made with `x-oss-forbid-overwrite`, which lets one of many in; a
-versioned bucket ignores that, so there it is looked at again before the first write. It is written anew every minute,
-and, `released`, when the run ends without a snapshot.
+versioned bucket, suspended or not, ignores that, so there it is asked before. Wherever it could have been another's, it
+is looked at again before the first write, and with it whether the parent is still the newest: the run that had it may
+have committed since the parent was read.
+It is written anew every minute, and, `released`, when the run ends without a snapshot.
+
+A run that removes what is gone after its commit does so under the lease of who comes next (`stay`): its id is then its
+own name. What stands there of another run is never released nor written over.
 
 Where another run's lease is found, that run is alive until nobody has written it for `LIFE`, both times being OSS's
-own; on this host a lock of the operating system tells at once that it is dead. Before the commit the lease must still
-be ours, and the parent still the newest.
+own; on this host a lock of the operating system tells at once that it is dead. A dead one is not written over: who
+comes next makes another beside it, `<name>.1.lease`, `.2`, and so on, and that lets one of many in again. Before the
+commit the lease must still be ours and the last of its name, and the parent still the newest.
 
 The multipart uploads that are open stand in it, so that the next run can resume what a killed one began, or end it. A
 run that commits at its deadline passes its open uploads on: as a released lease, for the snapshot that it committed.
@@ -36,6 +42,8 @@ from backup_action.vault.catalogue import LEASE, SNAPSHOTS, Catalogue, Vault
 LIFE: Final = 300.0  # seconds after its last writing
 RENEW: Final = 60.0  # seconds between two writings
 SETTLE: Final = 1.0  # seconds that an upload is open before it is worth a writing
+LONGEST: Final = 1 << 20  # bytes; a longer one is none of ours
+TURNS: Final = 100  # leases beside each other that may have come since the listing
 PARTING: Final = 1.5  # seconds that a release may take; a cancelled job has five in all
 
 
@@ -66,9 +74,11 @@ class Lease:
         self.versioning = ""  # Enabled, Suspended or "", as the answer to its first writing tells
         self.is_after_failure = False  # an earlier run wrote, and never committed
         self.inherited: dict[str, Begun] = {}  # uploads that it left open, by key
+        self._vault = vault
         self._bucket: Bucket = vault.bucket
         self._headers = vault.headers
         self._name = vault.lease_name
+        self._turn = 0
         self._start = f"{vault.prefix}{SNAPSHOTS}"
         self._me = Holder(id, host, owner)
         self._open: dict[str, tuple[Begun, float]] = {}
@@ -76,43 +86,70 @@ class Lease:
         self._told: list[Begun] = []
         self._etags: set[str] = set()
         self._confirmed = False
+        self._ended = False
         self._one = asyncio.Lock()
 
     @property
     def _key(self) -> str:
-        return f"{self._start}{self._name}{LEASE}"
+        return self._key_of(self._turn)
+
+    def _key_of(self, turn: int) -> str:
+        return f"{self._start}{self._named(turn)}{LEASE}"
+
+    def _named(self, turn: int) -> str:
+        return f"{self._name}.{turn}" if turn else self._name
 
     async def take(self, catalogue: Catalogue, parent: Snapshot | None) -> None:
         """Takes the lease. Raises Stop while another run holds it."""
         if parent is not None:
             self._name = parent.id
-        is_new = self._name not in catalogue.leases
-        if is_new:
-            try:
-                await self._write(self._me, {"x-oss-forbid-overwrite": "true"})
-            except Stop as stop:  # another run was faster; or it was ours, and its answer was lost
-                if stop.problem.facts.get("code") != "FileAlreadyExists":
-                    raise
-                is_new = False
-        if not is_new:
-            await self._succeed(catalogue)
-            await self._write(self._me)
-        self._confirmed = is_new and not self.versioning
+        if self._name not in catalogue.leases and await self._make():
+            self._confirmed = not self.versioning
+            return
+        while self._named(self._turn + 1) in catalogue.leases:
+            self._turn += 1
+        for _ in range(TURNS):
+            if await self._succeed(catalogue):
+                await self._write(self._me)
+                return
+            self._turn += 1
+            if await self._make():
+                return
+        raise Stop(Kind.LEASE_HELD, self._key)
 
-    async def _succeed(self, catalogue: Catalogue) -> None:
-        """Takes over from a run whose lease is there. Raises Stop while that is alive."""
-        answer = await self._bucket.get(self._key)
+    async def _make(self) -> bool:
+        """Makes it. False where there is one: another run was faster, or it is ours, and the answer was lost."""
+        if self._vault.may_be_versioned and await self._etag():
+            return False
+        try:
+            await self._write(self._me, {"x-oss-forbid-overwrite": "true"})
+        except Stop as stop:
+            if stop.problem.facts.get("code") != "FileAlreadyExists":
+                raise
+            return False
+        return True
+
+    async def _succeed(self, catalogue: Catalogue) -> bool:
+        """Takes over from the run whose lease is there; true where it is ours. Raises Stop while it is alive."""
+        answer = await self._bucket.get(self._key, first=LONGEST)
         try:
             before = msgspec.json.decode(answer.body, type=Holder) if answer else None
-        except msgspec.MsgspecError:  # no lease of ours: it is overwritten, as a damaged one must be
+        except msgspec.MsgspecError:  # no lease of ours, or a damaged one
             before = None
-        if answer is None or before is None or before.id == self._me.id:
-            return
-        is_committed = before.id in catalogue.ids
-        if not (is_committed or before.released) and before.host != self._me.host and _age(answer) < LIFE:
+        if answer is None or before is None:
+            return False
+        removes = before.id == self._name
+        if not removes and before.id in (self._me.id, *catalogue.ids):
+            return before.id == self._me.id
+        if not before.released and before.host != self._me.host and _age(answer) < LIFE:
             raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - _age(answer)))
-        self.is_after_failure = not is_committed
-        self.inherited = {begun.key: begun for begun in before.uploads}
+        self.is_after_failure = not removes
+        self.inherited = {begun.key: begun for begun in before.uploads if self._is_ours(begun)}
+        return False
+
+    def _is_ours(self, begun: Begun) -> bool:
+        """An upload without an id, or of another place, was never begun by a run of ours, whatever a lease says."""
+        return bool(begun.upload) and begun.key.startswith(self._vault.prefix) and begun.key != self._vault.prefix
 
     async def renew(self) -> None:
         """Writes it anew every minute, and when uploads have begun or ended. Raises Stop when another run took it."""
@@ -123,10 +160,12 @@ class Lease:
             settled = [begun for begun, since in self._open.values() if now - since >= SETTLE]
             if settled == self._told and now - last < RENEW:
                 continue
-            if now - last >= RENEW:
+            async with self._one:
+                if self._ended:
+                    return
                 await self._look()
-            self._told, last = settled, now
-            await self._write(msgspec.structs.replace(self._me, uploads=settled))
+                self._told, last = settled, now
+                await self._write(msgspec.structs.replace(self._me, uploads=settled))
 
     def began(self, key: str, upload: str, part: int, headers: str) -> None:
         """Notes that an upload is open."""
@@ -142,24 +181,45 @@ class Lease:
         self._open.pop(key, None)
 
     async def confirm(self) -> None:
-        """Before a write: raises Stop where another run took the lease at the same moment. Asks once."""
+        """Before a write: raises Stop where another run took the lease, or committed since the parent was read.
+
+        Asks once, and not where nobody else can have had it.
+        """
         if not self._confirmed:
             async with self._one:
                 if not self._confirmed:
-                    await self._look()
+                    catalogue = await self._vault.catalogue()
+                    await self._vault.refuse_moved(catalogue)
+                    self.check(catalogue)
                     self._confirmed = True
 
+    async def stay(self) -> bool:
+        """After the commit: holds the lease of who comes next. False where somebody has come, and nothing is held."""
+        if self.versioning == "Enabled":  # there no removal takes a version from anybody
+            return True
+        async with self._one:
+            before, self._name, self._turn = (self._name, self._turn), self._me.id, 0
+            await self._make()
+            if await self._etag() in self._etags:
+                return True
+            self._name, self._turn = before
+        return False
+
     async def _look(self) -> None:
-        answer = await self._bucket.head(self._key)
-        self._check(answer.etag if answer else "")
+        self._check(await self._etag(), is_last=not await self._etag(self._turn + 1))
+
+    async def _etag(self, turn: int = -1) -> str:
+        answer = await self._bucket.head(self._key if turn < 0 else self._key_of(turn))
+        return answer.etag if answer else ""
 
     def check(self, catalogue: Catalogue) -> None:
         """Before the commit: raises Stop where another run took the lease meanwhile."""
-        row = catalogue.leases.get(self._name)
-        self._check(row.etag if row else "")
+        row = catalogue.leases.get(self._named(self._turn))
+        self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
 
-    def _check(self, etag: str) -> None:
-        if etag not in self._etags:
+    def _check(self, etag: str, *, is_last: bool) -> None:
+        if etag not in self._etags or not is_last:
+            self._etags.clear()  # what stands there is not ours to release
             raise Stop(Kind.LEASE_LOST, self._key)
 
     async def _write(self, holder: Holder, condition: Mapping[str, str] = {}) -> None:
@@ -172,16 +232,14 @@ class Lease:
     async def pass_on(self) -> None:
         """After a commit that some files missed: leaves their uploads to the run that goes on from it."""
         left = [*self._late, *self.inherited.values()]
-        self._name = self._me.id
-        with contextlib.suppress(
-            Stop
-        ):  # another run is faster than light, or OSS is gone: they stay until a rule ends them
-            await self._write(
-                msgspec.structs.replace(self._me, uploads=left, released=True), {"x-oss-forbid-overwrite": "true"}
-            )
+        self._name, self._turn = self._me.id, 0
+        parting = msgspec.structs.replace(self._me, uploads=left, released=True)
+        with contextlib.suppress(Stop):  # where that fails they stay open until the lifecycle rule ends them
+            await self._write(parting, {"x-oss-forbid-overwrite": "true"})
 
     async def release(self) -> None:
         """Lets others in at once after a run that did not commit. What cannot be released ends by itself."""
+        self._ended = True
         if self._etags:
             uploads = [begun for begun, _ in self._open.values()] + list(self.inherited.values())
             parting = self._write(msgspec.structs.replace(self._me, uploads=uploads, released=True))

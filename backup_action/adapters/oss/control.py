@@ -56,11 +56,12 @@ class Control:
 
         def ask(bucket: Any) -> dict[int, tuple[str, int]]:
             found: dict[int, tuple[str, int]] = {}
-            marker, more = "", True
+            marker, more = 0, True
             while more:
-                told = bucket.list_parts(key, upload, marker=marker, max_parts=1000)
+                told = bucket.list_parts(key, upload, marker=str(marker or ""), max_parts=1000)
                 found |= {part.part_number: (part.etag.strip('"'), part.size) for part in told.parts}
-                more, marker = told.is_truncated and told.next_marker != marker, told.next_marker
+                before, marker = marker, int(told.next_marker or 0)
+                more = told.is_truncated and marker > before  # one that goes back would never end
             return found
 
         try:

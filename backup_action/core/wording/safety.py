@@ -139,6 +139,18 @@ _HISTORY: Final[Mapping[str, Both]] = {
             "Mend what is told above; the next whole run removes it.",
         ),
     ),
+    f"{Kind.DELETE_HELD.value}#run": Both(
+        zh=Text(
+            "没有删除任何文件",
+            "同一来源的另一次运行已经开始，因此没有按 `delete` 删除存储空间中的文件。",
+            "无需处理；下次完整运行时会删除。",
+        ),
+        en=Text(
+            "Nothing was removed",
+            "Another run of the same source has begun, so nothing was removed from the bucket in spite of `delete`.",
+            "There is nothing to do; the next whole run removes it.",
+        ),
+    ),
     Kind.FILE_LATE.value: Both(
         zh=Text(
             "超过时限，文件没有上传",

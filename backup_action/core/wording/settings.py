@@ -231,6 +231,20 @@ TEXTS: Final[Mapping[str, Both]] = {
             "`source` to the name used before.",
         ),
     ),
+    f"{Kind.SOURCES_OVERLAP.value}#left": Both(
+        zh=Text(
+            "与其他来源的位置冲突",
+            "路径 {where} 的位置⟨ {destination} ⟩里还有另一个来源⟨ {other} ⟩以前备份的对象，"
+            "它的旧快照仍然需要这些对象。",
+            "请换一个 `prefix`，或用 `SRC => DEST` 换一个位置。",
+        ),
+        en=Text(
+            "Place of another source",
+            "The place of the path {where}⟨ ({destination})⟩ still holds what another source⟨, {other},⟩ backed up to "
+            "it, and older snapshots of that need it.",
+            "Choose another `prefix`, or another place with `SRC => DEST`.",
+        ),
+    ),
     Kind.REPORT_UNREADABLE.value: Both(
         zh=Text(
             "报告文件无法读取",
