@@ -13,7 +13,7 @@ from typing import Final
 import fastcrc
 
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
-from backup_action.core import snapshot
+from backup_action.core import selector, snapshot
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry
 from backup_action.core.place import KEY_MAX, Root, overlap
@@ -109,6 +109,16 @@ class Vault:
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
         return [id for id in self._known if self._has_our_tag(id)]
+
+    async def choose(self, text: str) -> Snapshot:
+        """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
+        catalogue = await self.catalogue()
+        ids = [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
+        while True:
+            found = await self.snapshot(selector.choose(text, ids))
+            if self._is_ours(found.head):
+                return found
+            ids.remove(found.id)  # another source's, whose ids begin like ours
 
     async def ask_to_read(self) -> None:
         """Raises Stop where nothing may be read here: better told before the first write than at the last."""

@@ -1,0 +1,187 @@
+"""Writes below one folder, and nowhere else (law 7): every step down is an `openat` that follows no link.
+
+A file is written under another name beside its own, and takes its place only when all of it is on the disk: so each
+path ends as its old content or its whole new one. Links are made as they are, and never followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from backup_action.adapters.files.folder import step
+from backup_action.core.entry import Entry, Sort
+
+TEMPORARY: Final = ".oss-backup-"  # begins the name of a file that is not whole yet
+HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
+PIECE: Final = 1 << 20  # bytes read at a time
+_ZEROS: Final = bytes(HOLE)
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Target:
+    """One folder to restore to. Safe for several threads; every method may raise OSError."""
+
+    def __init__(self, path: str) -> None:
+        """Makes the folder, and those above it, where they are missing."""
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103  (the path may be no UTF-8)
+        self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Lets go of the folder."""
+        os.close(self._top)
+
+    @contextlib.contextmanager
+    def folder(self, path: str, *, make: bool = True) -> Iterator[int]:
+        """A handle of a folder below, made where it is missing. What stands in its place and is none is replaced."""
+        handle = os.dup(self._top)
+        try:
+            for name in path.split("/") if path else ():
+                below = self._step(handle, name, make=make)
+                os.close(handle)
+                handle = below
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _step(self, handle: int, name: str, *, make: bool) -> int:
+        try:
+            return step(handle, name)
+        except OSError as error:
+            if not make or error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise
+            if error.errno != errno.ENOENT:
+                os.unlink(name, dir_fd=handle)
+        with contextlib.suppress(FileExistsError):  # another thread was faster
+            os.mkdir(name, 0o700, dir_fd=handle)
+        return step(handle, name)
+
+    def look(self, path: str) -> os.stat_result | None:
+        """What stands there, links not followed; None for nothing."""
+        above, _, name = path.rpartition("/")
+        try:
+            with self.folder(above, make=False) as handle:
+                return os.stat(name, dir_fd=handle, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise
+
+    def open(self, path: str) -> int:
+        """A handle to read a file by."""
+        above, _, name = path.rpartition("/")
+        with self.folder(above, make=False) as handle:
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
+
+    def begin(self, path: str) -> tuple[int, str]:
+        """A new empty file beside `path`, to be written by its handle; and its name."""
+        above = path.rpartition("/")[0]
+        name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        with self.folder(above) as handle:
+            return os.open(name, _NEW, 0o600, dir_fd=handle), name
+
+    def finish(self, entry: Entry, name: str) -> None:
+        """Gives a written file its mode, time and place. Whatever stood there and was no folder is gone then."""
+        above, _, last = entry.path.rpartition("/")
+        with self.folder(above) as handle:
+            self._dress(handle, name, entry)
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISDIR(os.stat(last, dir_fd=handle, follow_symlinks=False).st_mode):
+                    os.rmdir(last, dir_fd=handle)  # only an empty one gives way
+            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+
+    def drop(self, path: str, name: str) -> None:
+        """Removes a file that `begin` made and nobody finished."""
+        with contextlib.suppress(OSError), self.folder(path.rpartition("/")[0], make=False) as handle:
+            os.unlink(name, dir_fd=handle)
+
+    def dress(self, entry: Entry) -> None:
+        """Gives what stands there its mode and time."""
+        above, _, name = entry.path.rpartition("/")
+        with self.folder(above) as handle:
+            self._dress(handle, name, entry)
+
+    def _dress(self, handle: int, name: str, entry: Entry) -> None:
+        if entry.kind is not Sort.LINK:
+            inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
+            try:
+                os.fchmod(inner, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
+                os.utime(inner, ns=(entry.mtime_ns, entry.mtime_ns))
+            finally:
+                os.close(inner)
+            return
+        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=handle, follow_symlinks=False)
+
+    def link(self, entry: Entry) -> None:
+        """Makes a symbolic link, in the place of whatever is no folder."""
+        above, _, last = entry.path.rpartition("/")
+        name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        with self.folder(above) as handle:
+            os.symlink(entry.target, name, dir_fd=handle)
+            try:
+                self._dress(handle, name, entry)
+                os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+            except OSError:
+                os.unlink(name, dir_fd=handle)
+                raise
+
+    def points(self, path: str) -> str:
+        """Where a link points; "" for what is no link."""
+        above, _, name = path.rpartition("/")
+        with self.folder(above, make=False) as handle:
+            is_link = stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
+            return os.readlink(name, dir_fd=handle) if is_link else ""
+
+    def make(self, path: str) -> None:
+        """Makes a folder, and those above it."""
+        with self.folder(path):
+            pass
+
+    def remove(self, path: str, *, is_folder: bool) -> None:
+        """Removes what stands there; a folder only when it is empty."""
+        above, _, name = path.rpartition("/")
+        with self.folder(above, make=False) as handle:
+            if is_folder:
+                os.rmdir(name, dir_fd=handle)
+            else:
+                os.unlink(name, dir_fd=handle)
+
+    def settle(self) -> None:
+        """Waits until everything that was written is on the disk: one call for many files."""
+        sync = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if sync is None:  # not Linux
+            os.sync()
+        elif sync(self._top) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def write(handle: int, data: bytes, start: int = 0) -> None:
+    """Writes all of it from `start`, leaving holes for long runs of zeros."""
+    view = memoryview(data)
+    for at in range(0, len(data), HOLE):
+        piece = view[at : at + HOLE]
+        if len(piece) == HOLE and piece == _ZEROS:
+            continue
+        done = 0
+        while done < len(piece):
+            done += os.pwrite(handle, piece[done:], start + at + done)
+
+
+def end(handle: int, size: int) -> None:
+    """The file has this many bytes, holes at its end included."""
+    os.ftruncate(handle, size)
+
+
+def digest(handle: int) -> str:
+    """SHA-256 of all that the handle has to read."""
+    sha = hashlib.sha256()
+    while data := os.read(handle, PIECE):
+        sha.update(data)
+    return sha.hexdigest()
