@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -116,23 +116,25 @@ class Download:
 
     def _look(self, batch: list[Entry]) -> list[Entry]:
         """In a thread: what of a batch must be fetched. Folders are made, and links put by, on the way."""
-        wanted = []
-        for entry in batch:
-            try:
-                if entry.kind is Sort.FOLDER:
-                    self._tally.folders += 1
-                    self._folders.append(entry)
-                    if not self._dry:
-                        self._target.make(entry.path)
-                elif entry.kind is Sort.LINK:
-                    self._links.append(entry)
-                elif self._is_needed(entry):
-                    wanted.append(entry)
-                else:
-                    self._tally.same(0, entry.size)
-            except OSError as error:
-                self._fail(entry, Problem(Kind.TARGET_UNWRITABLE, entry.path, {"reason": error.strerror or ""}))
-        return wanted
+        return [entry for entry in batch if self._consider(entry)]
+
+    def _consider(self, entry: Entry) -> bool:
+        try:
+            if entry.kind is Sort.FOLDER:
+                self._tally.folders += 1
+                self._folders.append(entry)
+                if not self._dry:
+                    self._target.make(entry.path)
+                return False
+            if entry.kind is Sort.LINK:
+                self._links.append(entry)
+                return False
+            if self._is_needed(entry):
+                return True
+            self._tally.same(0, entry.size)
+        except OSError as error:
+            self._fail(entry, _problem(error, entry, 0))
+        return False
 
     def _is_needed(self, entry: Entry) -> bool:
         """Whether a file must be fetched; one that has the content already gets its mode and time."""
@@ -156,63 +158,69 @@ class Download:
     async def _small(self, entry: Entry) -> None:
         """In a worker: one file from memory."""
         try:
-            await self._fetch(entry)
+            await self._fetch(entry, self._whole)
         finally:
             self._budget.give(entry.size)
 
     async def _large(self, entry: Entry) -> None:
         try:
-            await self._fetch(entry)
+            await self._fetch(entry, self._stretches)
         finally:
             self._big.release()
 
-    async def _fetch(self, entry: Entry) -> None:
+    async def _fetch(self, entry: Entry, how: Callable[[Entry, int], Awaitable[str]]) -> None:
         """Fetches a file from the first place that has the content that the snapshot says."""
         if self._dry:
             self._tally.sent(0, entry.size)
             return
         for altered in range(2 * PLACES):  # each place is asked twice: what is altered on the way is no damage
             try:
-                handle, name = await self._aside(lambda: self._target.begin(entry.path))
-            except OSError as error:
-                self._fail(entry, _problem(error, entry, altered))
-                return
-            try:
-                await self._content(entry, handle, altered // 2)
-                self._written.append(_Written(entry, name))
+                self._written.append(_Written(entry, await how(entry, altered // 2)))
                 break
             except Altered:
-                self._target.drop(entry.path, name)
+                continue
             except (Missing, OSError, Stop) as error:
-                self._target.drop(entry.path, name)
                 self._fail(entry, _problem(error, entry, altered))
                 return
-            except BaseException:
-                self._target.drop(entry.path, name)
-                raise
-            finally:
-                os.close(handle)
         else:
             self._fail(entry, Problem(Kind.CONTENT_ALTERED, entry.path))
         if len(self._written) >= SETTLED:
             await self._settle()
 
-    async def _content(self, entry: Entry, handle: int, place: int) -> None:
-        """Writes the content, from that place on. Raises Altered where it is not the snapshot's, and Missing."""
-        sha = hashlib.sha256()
-        pending: list[tuple[int, asyncio.Task[tuple[bytes, int]]]] = []
-        async with together() as group:
-            for start in range(0, entry.size, STRETCH):
-                size = min(STRETCH, entry.size - start)
-                asked = self._contents.read(entry, start, size, past=place)
-                pending.append((start, group.create_task(asked)))
-                if len(pending) == WINDOW:
-                    place = await self._take(handle, sha, *pending.pop(0))
-            for start, task in pending:
-                place = await self._take(handle, sha, start, task)
-        await self._aside(lambda: disk.end(handle, entry.size))
-        if sha.hexdigest() != entry.sha256:
-            raise Altered
+    async def _whole(self, entry: Entry, place: int) -> str:
+        """Fetches and writes a small file, from that place on; the name it has. Raises Altered and Missing."""
+        data, _ = await self._contents.read(entry, 0, entry.size, past=place)
+
+        def work() -> str:
+            if hashlib.sha256(data).hexdigest() != entry.sha256:
+                raise Altered
+            return self._target.put(entry, data)
+
+        return await self._aside(work)
+
+    async def _stretches(self, entry: Entry, place: int) -> str:
+        """The same for a large file, a stretch at a time."""
+        handle, name = await self._aside(lambda: self._target.begin(entry.path))
+        try:
+            sha = hashlib.sha256()
+            pending: list[tuple[int, asyncio.Task[tuple[bytes, int]]]] = []
+            async with together() as group:
+                for start in range(0, entry.size, STRETCH):
+                    asked = self._contents.read(entry, start, min(STRETCH, entry.size - start), past=place)
+                    pending.append((start, group.create_task(asked)))
+                    if len(pending) == WINDOW:
+                        place = await self._take(handle, sha, *pending.pop(0))
+                for start, task in pending:
+                    place = await self._take(handle, sha, start, task)
+            await self._aside(lambda: self._target.end(handle, entry))
+            if sha.hexdigest() != entry.sha256:
+                raise Altered
+            return name
+        except BaseException:
+            self._target.drop(entry.path, name)
+            raise
+        finally:
+            os.close(handle)
 
     async def _take(self, handle: int, sha: hashlib._Hash, start: int, task: asyncio.Task[tuple[bytes, int]]) -> int:
         data, place = await task
@@ -233,7 +241,7 @@ class Download:
 
     def _place(self, done: list[_Written]) -> None:
         self._target.settle()
-        for one in done:
+        for one in sorted(done, key=lambda one: one.entry.path):
             try:
                 self._target.finish(one.entry, one.name)
                 self._tally.sent(0, one.entry.size)

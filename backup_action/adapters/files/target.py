@@ -13,11 +13,11 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import threading
 from typing import Final
 
 from backup_action.adapters.files.folder import step
-from backup_action.core.entry import Entry, Sort
+from backup_action.core.entry import Entry
 
 TEMPORARY: Final = ".oss-backup-"  # begins the name of a file that is not whole yet
 HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
@@ -32,24 +32,43 @@ class Target:
     def __init__(self, path: str) -> None:
         """Makes the folder, and those above it, where they are missing."""
         os.makedirs(path, exist_ok=True)  # noqa: PTH103  (the path may be no UTF-8)
+        self._local = threading.local()
+        self._handles: set[int] = set()
         self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Lets go of the folder."""
+        """Lets go of every folder."""
+        while self._handles:
+            os.close(self._handles.pop())
         os.close(self._top)
 
-    @contextlib.contextmanager
-    def folder(self, path: str, *, make: bool = True) -> Iterator[int]:
-        """A handle of a folder below, made where it is missing. What stands in its place and is none is replaced."""
+    def folder(self, path: str, *, make: bool = True) -> int:
+        """A handle of a folder below, made where it is missing; what stands in its place and is none is replaced.
+
+        It stays open until this thread asks for another one: paths of one folder cost one way down.
+        """
+        last: tuple[str, int] | None = getattr(self._local, "last", None)
+        if last is not None and last[0] == path:
+            return last[1]
+        handle = self._down(path, make=make)
+        if last is not None:
+            self._handles.discard(last[1])
+            os.close(last[1])
+        self._local.last = (path, handle)
+        self._handles.add(handle)
+        return handle
+
+    def _down(self, path: str, *, make: bool) -> int:
         handle = os.dup(self._top)
         try:
             for name in path.split("/") if path else ():
                 below = self._step(handle, name, make=make)
                 os.close(handle)
                 handle = below
-            yield handle
-        finally:
+        except BaseException:
             os.close(handle)
+            raise
+        return handle
 
     def _step(self, handle: int, name: str, *, make: bool) -> int:
         try:
@@ -63,12 +82,16 @@ class Target:
             os.mkdir(name, 0o700, dir_fd=handle)
         return step(handle, name)
 
+    def _at(self, path: str, *, make: bool = True) -> tuple[int, str]:
+        """The folder that a path is in, and its name there."""
+        above, _, name = path.rpartition("/")
+        return self.folder(above, make=make), name
+
     def look(self, path: str) -> os.stat_result | None:
         """What stands there, links not followed; None for nothing."""
-        above, _, name = path.rpartition("/")
         try:
-            with self.folder(above, make=False) as handle:
-                return os.stat(name, dir_fd=handle, follow_symlinks=False)
+            handle, name = self._at(path, make=False)
+            return os.stat(name, dir_fd=handle, follow_symlinks=False)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return None
@@ -76,82 +99,86 @@ class Target:
 
     def open(self, path: str) -> int:
         """A handle to read a file by."""
-        above, _, name = path.rpartition("/")
-        with self.folder(above, make=False) as handle:
-            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
+        handle, name = self._at(path, make=False)
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
+
+    def put(self, entry: Entry, data: bytes) -> str:
+        """Writes a new file beside the entry's place, with its mode and time; gives its name."""
+        handle, name = self.begin(entry.path)
+        try:
+            write(handle, data)
+            self.end(handle, entry)
+        except OSError:
+            self.drop(entry.path, name)
+            raise
+        finally:
+            os.close(handle)
+        return name
 
     def begin(self, path: str) -> tuple[int, str]:
         """A new empty file beside `path`, to be written by its handle; and its name."""
-        above = path.rpartition("/")[0]
         name = f"{TEMPORARY}{secrets.token_hex(8)}"
-        with self.folder(above) as handle:
-            return os.open(name, _NEW, 0o600, dir_fd=handle), name
+        return os.open(name, _NEW, 0o600, dir_fd=self.folder(path.rpartition("/")[0])), name
+
+    def end(self, handle: int, entry: Entry) -> None:
+        """The file is written: it gets its size (there may be a hole at its end), mode and time."""
+        if os.fstat(handle).st_size != entry.size:
+            os.ftruncate(handle, entry.size)
+        _dress(handle, entry)
 
     def finish(self, entry: Entry, name: str) -> None:
-        """Gives a written file its mode, time and place. Whatever stood there and was no folder is gone then."""
-        above, _, last = entry.path.rpartition("/")
-        with self.folder(above) as handle:
-            self._dress(handle, name, entry)
-            with contextlib.suppress(FileNotFoundError):
-                if stat.S_ISDIR(os.stat(last, dir_fd=handle, follow_symlinks=False).st_mode):
-                    os.rmdir(last, dir_fd=handle)  # only an empty one gives way
+        """Puts a file that is written into its place; whatever stood there and was no folder is gone then."""
+        handle, last = self._at(entry.path)
+        try:
+            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+        except IsADirectoryError:
+            os.rmdir(last, dir_fd=handle)  # only an empty one gives way
             os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
 
     def drop(self, path: str, name: str) -> None:
         """Removes a file that `begin` made and nobody finished."""
-        with contextlib.suppress(OSError), self.folder(path.rpartition("/")[0], make=False) as handle:
-            os.unlink(name, dir_fd=handle)
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self.folder(path.rpartition("/")[0], make=False))
 
     def dress(self, entry: Entry) -> None:
-        """Gives what stands there its mode and time."""
-        above, _, name = entry.path.rpartition("/")
-        with self.folder(above) as handle:
-            self._dress(handle, name, entry)
-
-    def _dress(self, handle: int, name: str, entry: Entry) -> None:
-        if entry.kind is not Sort.LINK:
-            inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
-            try:
-                os.fchmod(inner, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
-                os.utime(inner, ns=(entry.mtime_ns, entry.mtime_ns))
-            finally:
-                os.close(inner)
-            return
-        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=handle, follow_symlinks=False)
+        """Gives a file or folder that stands there its mode and time."""
+        above, name = self._at(entry.path)
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+        try:
+            _dress(handle, entry)
+        finally:
+            os.close(handle)
 
     def link(self, entry: Entry) -> None:
         """Makes a symbolic link, in the place of whatever is no folder."""
-        above, _, last = entry.path.rpartition("/")
+        handle, last = self._at(entry.path)
         name = f"{TEMPORARY}{secrets.token_hex(8)}"
-        with self.folder(above) as handle:
-            os.symlink(entry.target, name, dir_fd=handle)
-            try:
-                self._dress(handle, name, entry)
-                os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
-            except OSError:
-                os.unlink(name, dir_fd=handle)
-                raise
+        os.symlink(entry.target, name, dir_fd=handle)
+        try:
+            times = (entry.mtime_ns, entry.mtime_ns)
+            os.utime(name, ns=times, dir_fd=handle, follow_symlinks=False)
+            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+        except OSError:
+            os.unlink(name, dir_fd=handle)
+            raise
 
     def points(self, path: str) -> str:
         """Where a link points; "" for what is no link."""
-        above, _, name = path.rpartition("/")
-        with self.folder(above, make=False) as handle:
-            is_link = stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
-            return os.readlink(name, dir_fd=handle) if is_link else ""
+        handle, name = self._at(path, make=False)
+        is_link = stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
+        return os.readlink(name, dir_fd=handle) if is_link else ""
 
     def make(self, path: str) -> None:
         """Makes a folder, and those above it."""
-        with self.folder(path):
-            pass
+        self.folder(path)
 
     def remove(self, path: str, *, is_folder: bool) -> None:
         """Removes what stands there; a folder only when it is empty."""
-        above, _, name = path.rpartition("/")
-        with self.folder(above, make=False) as handle:
-            if is_folder:
-                os.rmdir(name, dir_fd=handle)
-            else:
-                os.unlink(name, dir_fd=handle)
+        handle, name = self._at(path, make=False)
+        if is_folder:
+            os.rmdir(name, dir_fd=handle)
+        else:
+            os.unlink(name, dir_fd=handle)
 
     def settle(self) -> None:
         """Waits until everything that was written is on the disk: one call for many files."""
@@ -174,9 +201,9 @@ def write(handle: int, data: bytes, start: int = 0) -> None:
             done += os.pwrite(handle, piece[done:], start + at + done)
 
 
-def end(handle: int, size: int) -> None:
-    """The file has this many bytes, holes at its end included."""
-    os.ftruncate(handle, size)
+def _dress(handle: int, entry: Entry) -> None:
+    os.fchmod(handle, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
+    os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
 def digest(handle: int) -> str:
