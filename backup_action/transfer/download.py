@@ -67,6 +67,7 @@ class Download:
         self._folders: Spool[Entry] = Spool(Entry)
         self._links: Spool[Entry] = Spool(Entry)
         self._written: list[_Written] = []
+        self._files = 0  # that were looked at: each must come to an end
         self._settling = asyncio.Lock()
 
     async def run(self, entries: Iterable[Entry]) -> None:
@@ -84,6 +85,8 @@ class Download:
                     worker.cancel()
             await self._settle()
             await self._aside(self._finish)
+            if self._tally.total().files_total != self._files:
+                raise AssertionError("not every file was accounted for")
         finally:
             for left in self._written:
                 self._target.drop(left.entry.path, left.name)
@@ -129,6 +132,7 @@ class Download:
             if entry.kind is Sort.LINK:
                 self._links.append(entry)
                 return False
+            self._files += 1
             if self._is_needed(entry):
                 return True
             self._tally.same(0, entry.size)
@@ -175,7 +179,8 @@ class Download:
             return
         for altered in range(2 * PLACES):  # each place is asked twice: what is altered on the way is no damage
             try:
-                self._written.append(_Written(entry, await how(entry, altered // 2)))
+                name = await how(entry, altered // 2)
+                self._written.append(_Written(entry, name))  # not in one line: the list is another one by now
                 break
             except Altered:
                 continue
