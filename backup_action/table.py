@@ -92,9 +92,7 @@ class Settings:
     history: str = _row(
         "auto", "Keep what a run replaces or removes: `auto`, or `none` for the newest only.", choices=("auto", "none")
     )
-    delete: bool = _row(
-        False, "Remove what is gone: from the bucket (`backup`), or from the target (`restore`).", verbs=BUCKET
-    )
+    delete: bool = _row(False, "Remove from the bucket what is gone from the disk, if a snapshot of ours named it.")
     max_shrink: int = _row(50, "Percent of the files or bytes that may be gone since the last run, 0 to 100.", high=100)
     max_change: int = _row(50, "Percent of the files that may change while history is off, 0 to 100.", high=100)
     follow_symlinks: bool = _row(False, "Back up what a link leads to, where that is below the same path.")

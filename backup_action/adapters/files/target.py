@@ -11,6 +11,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 import threading
@@ -22,6 +23,7 @@ from backup_action.core.entry import Entry
 TEMPORARY: Final = ".oss-backup-"  # begins the name of a file that is not whole yet
 HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
 PIECE: Final = 1 << 20  # bytes read at a time
+_LEFT = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
 _ZEROS: Final = bytes(HOLE)
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -169,16 +171,11 @@ class Target:
         return os.readlink(name, dir_fd=handle) if is_link else ""
 
     def make(self, path: str) -> None:
-        """Makes a folder, and those above it."""
-        self.folder(path)
-
-    def remove(self, path: str, *, is_folder: bool) -> None:
-        """Removes what stands there; a folder only when it is empty."""
-        handle, name = self._at(path, make=False)
-        if is_folder:
-            os.rmdir(name, dir_fd=handle)
-        else:
-            os.unlink(name, dir_fd=handle)
+        """Makes a folder, and those above it; in one that is there, removes what a restore that was killed left."""
+        handle = self.folder(path)
+        for name in os.listdir(handle):  # noqa: PTH208  (of a handle)
+            if _LEFT.fullmatch(name):
+                os.unlink(name, dir_fd=handle)
 
     def settle(self) -> None:
         """Waits until everything that was written is on the disk: one call for many files."""

@@ -158,8 +158,6 @@ WORDS: Final[Mapping[str, Word]] = {
         "{missing} 个丢失，{replaced} 个被改写",
         "{missing} missing, {replaced} replaced",
     ),
-    "deleted-restore": Word("从目标删除的文件", "Removed from the target"),
-    "deleted-line-restore": Word("从目标删除 {count} 个。", "{count} removed from the target."),
     "deleted": Word("从存储空间删除的文件", "Removed from the bucket"),
     "foreign": Word("前缀下的其他文件", "Other objects under the prefix"),
     "foreign-count": Word("{count} 个，不属于任何快照，未改动", "{count}, named by no snapshot, not touched"),
