@@ -21,7 +21,7 @@ from backup_action.core.problem import Kind, Stop
 LATEST: Final = "latest"
 SHORTEST: Final = 4  # characters of an id that may stand for it
 SHOWN: Final = 5  # ids named in a sentence
-_BEGINNING = re.compile(r"\d{4,8}(?:T\d{0,6}(?:Z(?:-[0-9a-f]{0,8})?)?)?")
+_BEGINNING = re.compile(r"\d{4,8}|\d{8}T\d{0,6}|\d{8}T\d{6}Z(?:-[0-9a-f]{0,8})?")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
