@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
@@ -13,20 +12,21 @@ from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.way import Way
 from backup_action.core import rights
-from backup_action.core.deadline import Deadline
+from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.report import Draft, Target
 from backup_action.settings import Settings
 
 
 @asynccontextmanager
-async def opened(settings: Settings, environ: Mapping[str, str], draft: Draft) -> AsyncIterator[tuple[Bucket, str]]:
+async def opened(
+    settings: Settings, environ: Mapping[str, str], draft: Draft, deadline: Deadline = NEVER
+) -> AsyncIterator[tuple[Bucket, str]]:
     """The bucket; for a backup while no other of this source is on this host, and the token that they share there.
 
     Raises Stop. The draft says for which verb, and hears at the end how many requests there were, and with what keys.
     """
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
-    deadline = Deadline.after(settings.deadline_minutes, time.monotonic)
     attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
     is_writer = draft.command == "backup"
     name = f"{where.address}/{where.prefix} {draft.source}"
@@ -35,7 +35,7 @@ async def opened(settings: Settings, environ: Mapping[str, str], draft: Draft) -
             try:
                 yield bucket, token
             finally:
-                draft.requests = bucket.requests
+                draft.requests += bucket.requests
                 tell_of_keys(draft, settings, keys)
 
 

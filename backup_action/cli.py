@@ -161,15 +161,14 @@ def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str], interruption
     stored = ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
     return Audience(
         environ,
-        "en" if told.language == "en" else "zh",
+        told.language,
         told.dingtalk_webhook,
         told.dingtalk_secret,
         told.dingtalk_keyword,
         told.dingtalk_at,
-        told.notify_on,  # type: ignore[arg-type]  # one of the table's choices
+        told.notify_on,
         (*(environ[name] for name in stored if environ.get(name)), *way.secrets_of(told.proxy)),
-        told.proxy,
-        told.ca_bundle,
+        way.Way(told.proxy, told.ca_bundle),
         hurry=interruption.hurry,
     )
 

@@ -21,6 +21,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from backup_action.adapters import console, dingtalk, github, host
+from backup_action.adapters.way import DIRECT, Way
 from backup_action.core import escape, render
 from backup_action.core.problem import Kind, Problem, Status
 from backup_action.core.report import Report, encode, outputs
@@ -46,8 +47,7 @@ class Audience:
     at: tuple[str, ...] = ()
     notify_on: NotifyOn = "always"
     secrets: tuple[str, ...] = field(default=(), repr=False)  # everything else that must appear in no text
-    proxy: str = ""
-    ca_bundle: str = ""
+    way: Way = DIRECT
     hurry: threading.Event = field(default_factory=threading.Event, repr=False)  # set when a signal came
 
     @property
@@ -102,8 +102,7 @@ def _send(report: Report, audience: Audience) -> Problem | None:
             secret=audience.secret,
             at=audience.at,
             deadline=HURRY if audience.hurry.is_set() else PATIENCE,
-            proxy=audience.proxy,
-            ca_bundle=audience.ca_bundle,
+            way=audience.way,
         )
     except Exception as error:
         return Problem(Kind.NOTIFY_FAILED, "DingTalk", {"reason": type(error).__name__})

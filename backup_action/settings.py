@@ -185,7 +185,7 @@ def _value(name: str, given: Given) -> object:
         text = _text(name, given)
         return _switch(text) if sort == "switch" else _number(row, text) if sort == "number" else _checked(row, text)
     except ValueError as rule:
-        shown = "" if row.secret else given.value
+        shown = "" if row.secret else given.value if isinstance(given.value, str) else ", ".join(given.value)
         raise Stop(Kind.SETTING_MALFORMED, name, given=shown, rule=rule, place=given.origin) from None
 
 

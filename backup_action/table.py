@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from backup_action.core import address, selector
 from backup_action.core.restoring import OVERWRITE
@@ -28,6 +28,10 @@ class Row:
     secret: bool = False
     set_up: bool = False  # read by the set-up script only; no flag, and the program ignores it
     verbs: tuple[str, ...] = ("backup",)  # the commands that take it
+
+
+def _sort(annotation: str) -> str:
+    return "text" if annotation.startswith("Literal[") else type_of[annotation]
 
 
 def _row(default: object, help: str, **more: Any) -> Any:
@@ -114,7 +118,7 @@ class Settings:
     )
     ca_bundle: str = _row("", "File of the certificates (PEM) to trust in place of the usual ones.", verbs=EVERY)
     dry_run: bool = _row(False, "Say what would be done, and write nothing.", verbs=BUCKET)
-    language: str = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"), verbs=EVERY)
+    language: Literal["zh", "en"] = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"), verbs=EVERY)
     dingtalk_webhook: str = _row(
         "", "Address of a DingTalk robot to tell.", rule=address.webhook, secret=True, verbs=EVERY
     )
@@ -123,7 +127,7 @@ class Settings:
     dingtalk_at: tuple[str, ...] = _row(
         (), "Whom to mention: mobile numbers, user ids, or `all`, one a line.", verbs=EVERY
     )
-    notify_on: str = _row(
+    notify_on: Literal["always", "problem", "never"] = _row(
         "always",
         "When to tell DingTalk: `always`, `problem` or `never`.",
         choices=("always", "problem", "never"),
@@ -139,7 +143,7 @@ class Settings:
 
 
 TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] for f in fields(Settings)}
-SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): type_of[str(f.type)] for f in fields(Settings)}
+SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): _sort(str(f.type)) for f in fields(Settings)}
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "backup": ("bucket", "region", "paths"),
     "restore": ("bucket", "region", "target"),

@@ -12,7 +12,7 @@ from backup_action.sandbox.control import reset
 from backup_action.sandbox.serve import Sandbox
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `box`, which all stories share
-from box import Box
+from box import Box, Ordinary
 
 # Health checks time what machines that are shared cannot promise; filters are looked at when a test is written.
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -48,6 +48,18 @@ def _sandbox() -> Iterator[Sandbox]:
 def box(_sandbox: Sandbox, tmp_path: Path) -> Box:
     """The sandbox, empty, and the program run against it as a process."""
     return Box(_sandbox, tmp_path)
+
+
+@pytest.fixture
+def ordinary(_sandbox: Sandbox, tmp_path: Path) -> Iterator[Box]:
+    """The same, but the program may not read what file modes forbid."""
+    box = Ordinary(_sandbox, tmp_path)
+    if "cannot give up rights" in box.run("--version").text:
+        pytest.skip("root here cannot give up its rights")
+    yield box
+    for above, folders, _ in os.walk(tmp_path):
+        for name in folders:
+            os.chmod(os.path.join(above, name), 0o755)
 
 
 @pytest.fixture

@@ -27,6 +27,11 @@ class Asked:
     password: str  # the header, as it is
     manner: str = ""  # how it was made to fail
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether it came to its neighbour, and the answer never whole to who asked."""
+        return self.manner in ("lost", "cut", "late-504")
+
 
 @dataclass
 class ForwardProxy:
@@ -51,9 +56,7 @@ class ForwardProxy:
     @property
     def forwarded(self) -> int:
         """Requests that came to their neighbour."""
-        return sum(
-            one.method != "CONNECT" and one.manner in ("", "slow", "lost", "cut", "late-504") for one in self.asked
-        )
+        return sum(one.method != "CONNECT" and (one.manner in ("", "slow") or one.is_unheard) for one in self.asked)
 
     def _manner(self, target: str) -> str:
         address = target.partition("?")[0]

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from backup_action import publish
+from backup_action.adapters.way import Way
 from backup_action.core import report as reporting
 from backup_action.core.problem import Kind, Problem, Status
 from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
@@ -255,6 +256,10 @@ def test_no_secret_gets_out(cloud: Sandbox, tmp_path: Path, capsys: pytest.Captu
             assert form not in text
             assert json.dumps(form)[1:-1] not in text
     assert all("***" in text for text in texts[2:-1])
+
+
+def test_the_password_of_a_proxy_is_in_no_repr() -> None:
+    assert "pa55word" not in repr(Audience({}, way=Way("http://user:pa55word@127.0.0.1:1")))
 
 
 def test_what_rendering_makes_is_looked_at_too(

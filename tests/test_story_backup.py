@@ -308,7 +308,7 @@ def test_a_catalogue_with_strange_objects_is_passed_over(box: Box) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's own peak")
 def test_content_is_held_only_while_it_is_sent(box: Box) -> None:
-    """100 files of 4 MiB go through a program that holds 64 MiB of them at a time."""
+    """100 files of 4 MiB go through a program that holds 48 MiB of them at a time."""
     block = os.urandom(4 << 20)
     for at in range(100):
         write(box.tree, {f"{at}": block[:-1] + bytes([at])})
@@ -349,7 +349,7 @@ def test_a_snapshot_under_another_name_is_not_taken_for_it(box: Box) -> None:
 
 
 def test_a_large_file_rewritten_while_it_is_sent_is_never_half_old_half_new(box: Box) -> None:
-    """The first 64 MiB are read at once; the rest when parts are through. In between all of it is rewritten."""
+    """The first 48 MiB are read at once; the rest when parts are through. In between all of it is rewritten."""
     write(box.tree, {"large": b"1" * (80 << 20)})
     box.post("settings", {"latency": 1.0})
     process = box.start(

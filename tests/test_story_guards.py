@@ -21,6 +21,7 @@ def assert_refused(box: Box, *arguments: str, kind: str, puts: int) -> str:
     ended = box.backup(*arguments)
     assert (ended.code, ended.told.status, ended.told.problem_counts) == (8, "refused", {kind: 1}), ended.text
     assert box.sent() == puts and box.objects() == before and box.sent("oss.delete") == 0
+    assert ended.told.kept and ended.told.recent, "what the bucket has is told all the more"
     return ended.text
 
 

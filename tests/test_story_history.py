@@ -17,7 +17,6 @@ import oss2.models
 import pytest
 from box import Box, Ended, uploads
 from reader import Broken, Bucket, Snapshot
-from test_story_signals import Ordinary
 
 from backup_action.sandbox.serve import Sandbox
 
@@ -31,18 +30,6 @@ def own(tmp_path: Path) -> Iterator[Box]:
     """A box with a sandbox of its own, whose buckets may be set up anew."""
     with Sandbox() as sandbox:
         yield Box(sandbox, tmp_path)
-
-
-@pytest.fixture
-def ordinary(_sandbox: Sandbox, tmp_path: Path) -> Iterator[Box]:
-    """A box whose program may not read what file modes forbid."""
-    box = Ordinary(_sandbox, tmp_path)
-    if "cannot give up rights" in box.run("--version").text:
-        pytest.skip("root here cannot give up its rights")
-    yield box
-    for above, folders, _ in os.walk(tmp_path):
-        for name in folders:
-            os.chmod(os.path.join(above, name), 0o755)
 
 
 def lay(box: Box, tree: Tree) -> None:

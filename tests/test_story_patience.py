@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 from box import Box, uploads, wanted
@@ -33,11 +34,51 @@ def test_what_is_there_at_the_deadline_is_committed_and_the_rest_is_told(box: Bo
     late = ended.told.problem_counts["file.late"]
     assert set(ended.told.problem_counts) == {"file.late"} and "`deadline-minutes`" in ended.text
     sent = ended.told.counts.files_uploaded
-    assert late == ended.told.counts.files_failed and sent + late == 61 and sent > 0 and uploads(box) == []
+    assert late == ended.told.counts.files_failed and sent + late == 61 and sent > 0
+    assert ended.told.counts.bytes_total == 60 * 100_000 + (30 << 20)
     [snapshot] = box.snapshots()
     assert len(box.objects()) == sent == snapshot[-1]["foot"]["files"] and not snapshot[-1]["foot"]["complete"]
     again = box.backup()
     assert (again.code, again.told.counts.files_uploaded) == (0, late) and box.objects() == wanted(box)
+    assert uploads(box) == []
+
+
+@pytest.mark.slow
+def test_a_file_that_no_run_has_the_time_for_gets_there_all_the_same(box: Box) -> None:
+    """Parts that a run sent before its deadline are not sent again."""
+    (box.tree / "a").write_bytes(b"1")
+    (box.tree / "large").write_bytes(os.urandom(40 << 20))
+    sent = 0
+    for _ in range(3):
+        ended = box.backup("--deadline-minutes", "1", "--bandwidth-limit", "350KB")
+        if ended.code == 0:
+            break
+        assert ended.code == 3 and set(ended.told.problem_counts) == {"file.late"}, ended.text
+        assert uploads(box) == ["p/t/large"]
+        sent += 1
+    assert ended.code == 0 and sent in (1, 2), "one run sends half of it"
+    assert box.objects() == wanted(box) and uploads(box) == [] and box.sent("oss.initiate") == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_plans_once_more_has_no_more_time_for_it(box: Box) -> None:
+    (box.tree / "large").write_bytes(os.urandom(30 << 20))
+    process = box.start(
+        "backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en",
+        "--deadline-minutes", "1", "--bandwidth-limit", "200KB", XDG_STATE_HOME=str(box.folder / "other"),
+    )  # fmt: skip
+    begun = time.monotonic()
+    while box.sent() < 2:  # the lease, and the lease that has the upload
+        assert time.monotonic() < begun + 30 and process.poll() is None
+        time.sleep(0.1)
+    [held] = box.client().list_objects_v2("p/.oss-backup/snapshots/").object_list
+    box.client().delete_object(held.key)
+    assert box.backup().code == 0
+    (box.tree / "more").write_bytes(os.urandom(30 << 20))
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 3 and "`deadline-minutes`" in text, text
+    assert 60 < time.monotonic() - begun < 100
+    assert [snapshot[-1]["foot"]["complete"] for snapshot in box.snapshots()] == [True, False]
 
 
 @pytest.mark.slow

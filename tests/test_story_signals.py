@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import PROGRAM, Box, Ended, uploads, wanted
+from box import Box, Ended, uploads, wanted
 
 from backup_action.sandbox.serve import Sandbox
 
@@ -196,38 +196,6 @@ def test_the_outputs_and_the_summary_tell_of_the_stop(box: Box) -> None:
     stopped(box, process, signal.SIGTERM)
     told = outputs.read_text()
     assert "interrupted" in told and "\n143\n" in told and "SIGTERM" in summary.read_text()
-
-
-# Root may read everything, so its process gives up the two rights that let it; the number is PR_CAPBSET_DROP.
-ORDINARY = """
-import ctypes, os, sys
-if os.geteuid() == 0 and any(ctypes.CDLL(None).prctl(24, right, 0, 0, 0) for right in (1, 2)):
-    sys.exit("cannot give up rights")
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-class Ordinary(Box):
-    """A box whose program runs as a user whom file modes hold back."""
-
-    def start(self, *arguments: str, without: tuple[str, ...] = (), **environ: str) -> subprocess.Popen[str]:
-        environment = {k: v for k, v in (self.environment | environ).items() if k not in without}
-        return subprocess.Popen(
-            [PROGRAM[0], "-I", "-c", ORDINARY, *PROGRAM, *arguments], cwd=self.folder, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def ordinary(_sandbox: Sandbox, tmp_path: Path) -> Iterator[Box]:
-    """A box for an ordinary user, with the sandbox that all stories share."""
-    box = Ordinary(_sandbox, tmp_path)
-    if "cannot give up rights" in box.run("--version").text:
-        pytest.skip("root here cannot give up its rights")
-    yield box
-    for above, folders, _ in os.walk(tmp_path):
-        for name in folders:
-            os.chmod(os.path.join(above, name), 0o755)
 
 
 def test_an_unreadable_file_and_folder_keep_their_entries_and_the_rest_goes_on(ordinary: Box) -> None:

@@ -121,7 +121,7 @@ def assume(role: Role, environ: Mapping[str, str], hide: Hide, way: Way = DIRECT
     for attempt in range(TRIES):
         if last is not None:
             time.sleep(web.pause(attempt))
-        token = github.oidc_token(environ, role.audience, **way.options)
+        token = github.oidc_token(environ, role.audience, way=way)
         hide(token)
         try:
             return _assume(role, environ, token, hide, way)
@@ -147,7 +147,7 @@ def _assume(role: Role, environ: Mapping[str, str], token: str, hide: Hide, way:
     query = {"Action": "AssumeRoleWithOIDC", "Version": "2015-04-01", "Format": "JSON", "Timestamp": stamp}
     body = {name: str(value) for name, value in request.to_map().items()}
     try:
-        answer = web.call("POST", role.endpoint, params=query, data=body, tries=1, **way.options)
+        answer = web.call("POST", role.endpoint, params=query, data=body, tries=1, way=way)
     except web.Unreachable as error:
         raise error.stop(Kind.STS_UNREACHABLE, role.endpoint) from None
     told = _json(answer.body)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from backup_action.adapters import web
+from backup_action.adapters.way import DIRECT, Way
 from backup_action.core import address, escape
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.render import Message
@@ -77,8 +78,7 @@ def send(
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
     deadline: float = 30,
-    proxy: str = "",
-    ca_bundle: str = "",
+    way: Way = DIRECT,
 ) -> Problem | None:
     """Sends the message, and returns why it did not arrive, or None. Never raises for anything that DingTalk does."""
     try:
@@ -98,7 +98,7 @@ def send(
             break
         stamp = str(int(now() * 1000))
         signed = {"timestamp": stamp, "sign": sign(stamp, secret)} if secret else {}
-        problem, busy = _post(webhook, signed, body, sleep=sleep, deadline=left, proxy=proxy, ca_bundle=ca_bundle)
+        problem, busy = _post(webhook, signed, body, sleep=sleep, deadline=left, way=way)
         if not busy:
             break
     return _redacted(problem, secrets_of(webhook, secret))

@@ -23,11 +23,6 @@ class Way:
     ca_bundle: str = ""  # path
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The same as arguments of `web.call`."""
-        return {"proxy": self.proxy, "ca_bundle": self.ca_bundle}
-
-    @property
     def address(self) -> str | None:
         """The proxy without user and password."""
         parts = urllib.parse.urlsplit(self.proxy)

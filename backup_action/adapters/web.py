@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from backup_action.adapters import reason
 from backup_action.adapters.reason import Reason
-from backup_action.adapters.way import Way
+from backup_action.adapters.way import DIRECT, Way
 from backup_action.core import address
 from backup_action.core.patience import retry_after
 from backup_action.core.problem import Kind, Stop
@@ -83,8 +83,7 @@ def call(
     again: Callable[[Answer], bool] = is_passing,
     deadline: float = 60,
     limit_bytes: int = LIMIT_BYTES,
-    proxy: str = "",
-    ca_bundle: str = "",
+    way: Way = DIRECT,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Answer:
     """Asks, at most `tries` times within `deadline` seconds, and returns the last answer, whatever its status.
@@ -104,7 +103,7 @@ def call(
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=sleep,
     )
-    return retrying(_bounded, end, method, url, request, limit_bytes, Way(proxy, ca_bundle))
+    return retrying(_bounded, end, method, url, request, limit_bytes, way)
 
 
 def _is_worth(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
 from backup_action.adapters.oss.control import Control
 from backup_action.core import guard, place, plan, recent, render, selection, snapshot
+from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry
 from backup_action.core.place import Root
 from backup_action.core.plan import Item
@@ -29,7 +30,6 @@ from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, 
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.core.tally import Tally
-from backup_action.core.wording import Language
 from backup_action.settings import Settings
 from backup_action.transfer import foresight
 from backup_action.transfer.flow import together
@@ -43,22 +43,25 @@ LAYOUT = "tree"
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
     """The journey; once more from its beginning where another run of the source committed meanwhile."""
+    deadline = Deadline.after(settings.deadline_minutes, time.monotonic)
     try:
-        await backup(settings, environ, draft, stopped)
+        await backup(settings, environ, draft, deadline, stopped)
     except Stop as stop:
         if stop.problem.kind is not Kind.PARENT_MOVED:
             raise
         draft.begin_again()
-        await backup(settings, environ, draft, stopped)
+        await backup(settings, environ, draft, deadline, stopped)
 
 
-async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
+async def backup(
+    settings: Settings, environ: Mapping[str, str], draft: Draft, deadline: Deadline, stopped: Callable[[], bool]
+) -> None:
     """The whole journey. Fills the draft as it goes; raises Stop."""
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
     access.announce(draft, settings, tuple((root.source, root.destination) for root in roots))
-    await progress.tell(render.looking(language_of(settings)))
-    async with access.opened(settings, environ, draft) as (bucket, token):
+    await progress.tell(render.looking(settings.language))
+    async with access.opened(settings, environ, draft, deadline) as (bucket, token):
         vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
         async with together() as group:
             scanning = group.create_task(
@@ -66,9 +69,9 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
             )
             asking = group.create_task(state(vault, roots))
         scanned, there = scanning.result(), asking.result()
-        tell_of_sources(draft, scanned, there.parent, roots)
+        note(draft, vault, scanned, there.parent, roots)
         await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
-        head = begin(vault, draft, roots, there.parent)
+        head = new_head(vault, draft, roots, there.parent)
         async with writing(vault, there, head, token, settings, draft) as safe:
             writer = Writer(head)
             upload = Upload(
@@ -78,6 +81,8 @@ async def backup(settings: Settings, environ: Mapping[str, str], draft: Draft, s
             async with watched(draft, scanned, settings, environ):
                 await upload.run(there.against(scanned, safe))
             draft.tally.out_of_reach(len(scanned.unread))
+            if not safe and settings.delete:
+                draft.tally.deleted = upload.removable()
             if safe:
                 await commit(vault, safe, writer, head, there.parent, scanned, draft)
                 await tidy(vault, safe, upload.gone, settings, roots, draft)
@@ -111,12 +116,13 @@ async def state(vault: Vault, roots: tuple[Root, ...]) -> There:
     return There(catalogue, parent, await vault.listing(parent.marks if parent else []))
 
 
-def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
-    """Notes what the scan met, and places of the last snapshot that this run was not asked to back up."""
+def note(draft: Draft, vault: Vault, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
+    """Notes what the scan met, the runs before, and places of the last that this run was not asked to back up."""
     for problem in scanned.problems:
         draft.tell(problem)
     if parent is None:
         return
+    draft.recent, draft.kept = parent.recent, recent.kept(vault.kept())
     left = [root.destination or "." for root in parent.head.roots if not place.overlap((root,), roots)]
     if left:
         draft.tell(Problem(Kind.ROOTS_DROPPED, ", ".join(left), {"snapshot": parent.id}))
@@ -125,7 +131,7 @@ def tell_of_sources(draft: Draft, scanned: Scan, parent: Snapshot | None, roots:
 @asynccontextmanager
 async def watched(draft: Draft, scanned: Scan, settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[None]:
     """Says how far the transfer is while it runs, and what comes before and after it."""
-    language, files, size = language_of(settings), sum(scanned.files), sum(scanned.bytes)
+    language, files, size = settings.language, sum(scanned.files), sum(scanned.bytes)
     await progress.tell(render.sending(files, size, language, dry_run=settings.dry_run))
     async with progress.shown(draft.tally, files, size, language, environ):
         yield
@@ -133,15 +139,9 @@ async def watched(draft: Draft, scanned: Scan, settings: Settings, environ: Mapp
         await progress.tell(render.committing(language))
 
 
-def language_of(settings: Settings) -> Language:
-    """The language for people."""
-    return "en" if settings.language == "en" else "zh"
-
-
-def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
+def new_head(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot | None) -> Head:
     """The head of the new snapshot."""
     run = draft.run
-    draft.recent, draft.kept = parent.recent if parent else [], recent.kept(vault.kept())
     return Head(
         format=FORMAT,
         id=vault.new_id(draft.started),
@@ -153,7 +153,7 @@ def begin(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapshot 
         roots=list(roots),
         parent=Parent(parent.id, parent.foot.digest) if parent else None,
         origin=Origin(run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor),
-        recent=draft.recent,
+        recent=parent.recent if parent else [],
     )
 
 
@@ -167,7 +167,7 @@ def guards(
     if {root.destination for root in there.parent.head.roots} != {root.destination for root in roots}:
         before = guard.totals(there.parent.entries(), roots)
     if scanned.complete:
-        guard.shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
+        guard.refuse_shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
     if settings.history == "none":
         with Opener(tuple(root.source for root in roots), follow=settings.follow_symlinks) as opener:
             foresight.refuse_change(
@@ -190,9 +190,9 @@ async def writing(
     history = History(vault, Control(vault.bucket), on=settings.history == "auto")
     try:
         async with together() as group:
-            keeping = group.create_task(lease.keep())
+            renewing = group.create_task(lease.renew())
             yield Safekeeping(lease, history, draft.tally)
-            keeping.cancel()
+            renewing.cancel()
     except BaseException:
         await lease.release()
         raise
@@ -224,8 +224,11 @@ async def tidy(
     vault: Vault, safe: Safekeeping, gone: Spool[Entry], settings: Settings, roots: tuple[Root, ...], draft: Draft
 ) -> None:
     """After the commit: ends uploads that a killed run left open, and removes what is gone, if that is asked for."""
-    for begun in list(safe.lease.inherited.values()):
-        await safe.history.control.abort(begun.key, begun.upload)
+    if Kind.FILE_LATE in draft.tally.met():
+        await safe.lease.pass_on()
+    else:
+        for begun in list(safe.lease.inherited.values()):
+            await safe.history.control.abort(begun.key, begun.upload)
     if not settings.delete or not len(gone):
         return
     if draft.tally.total().files_failed:

@@ -23,7 +23,7 @@ def totals(entries: Iterable[Entry], roots: tuple[Root, ...]) -> tuple[int, int]
     return files, size
 
 
-def shrink(before: tuple[int, int], now: tuple[int, int], limit: int) -> None:
+def refuse_shrink(before: tuple[int, int], now: tuple[int, int], limit: int) -> None:
     """Raises Stop where more than `limit` percent of the files or bytes are gone."""
     for cause, old, new in zip(("", "bytes"), before, now, strict=True):
         if is_beyond(old - new, old, limit):

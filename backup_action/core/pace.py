@@ -38,11 +38,15 @@ class Pace:
         """`files` and `size` (bytes) are the whole pile; a rate is taken over the last `window` looks and one."""
         self._files = files
         self._size = size
+        self._most = 0  # bytes
         self._looks: deque[Look] = deque(maxlen=window + 1)
 
     def at(self, now: float, files: int, size: int) -> Progress:
-        """Takes a look. What was found to be more than the scan saw is shown as all."""
-        look = Look(now, min(files, self._files), min(size, self._size))
+        """Takes a look. What was found to be more than the scan saw is shown as all, and nothing is shown to go back:
+        parts of a file that did not come to its end were sent all the same.
+        """
+        self._most = max(self._most, min(size, self._size))
+        look = Look(now, min(files, self._files), self._most)
         self._looks.append(look)
         first = self._looks[0]
         seconds = look.at - first.at

@@ -13,7 +13,7 @@ _FIELDS = tuple(Counts.__struct_fields__)
 
 @dataclass(slots=True)
 class Tally:
-    """Counters that only go up."""
+    """Counters that only go up, but for `moving`."""
 
     roots: list[Counter[str]] = field(default_factory=list)
     rest: Counter[str] = field(default_factory=Counter)  # what belongs to no root on disk, e.g. what is gone
@@ -39,11 +39,12 @@ class Tally:
         """A file that the bucket has already."""
         self._file(root, size, "files_unchanged")
 
-    def failed(self, root: int | None, problem: Problem | None = None) -> None:
-        """A file that is not in the snapshot as it is on disk now."""
+    def failed(self, root: int | None, problem: Problem | None = None, size: int = 0) -> None:
+        """A file that is not in the snapshot as it is on disk now; `size` as the scan saw it, where it did."""
         line = self.rest if root is None else self.roots[root]
         line["files_failed"] += 1
         line["files_total"] += 1
+        line["bytes_total"] += size
         if problem is not None:
             self.tell(problem)
 

@@ -187,10 +187,8 @@ def _name(scope: _Scope, step: Step, env: CaseSensitive) -> str:
 
 def _tolerated(scope: _Scope, step: Step, env: CaseSensitive) -> bool:
     """Whether `continue-on-error` is true. A text is refused, as on GitHub: only a real boolean counts."""
-    value = step.continue_on_error
     try:
-        if isinstance(value, str):
-            value = expressions.resolve(value, scope.contexts(env), workspace=scope.job.workspace)
+        value = expressions.resolve(step.continue_on_error, scope.contexts(env), workspace=scope.job.workspace)
         if not isinstance(value, bool):
             raise ExpressionError("Expected a boolean for continue-on-error")
     except ExpressionError as error:

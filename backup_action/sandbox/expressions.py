@@ -87,8 +87,10 @@ def evaluate(
     return _value(parse(expression, scope.contexts.keys(), scope.bounds()), scope)
 
 
-def resolve(source: str, contexts: Contexts, *, status: Status | None = None, workspace: Path | None = None) -> Value:
-    """The value of text from YAML: of any kind if the text is one `${{ }}` and nothing else, else text."""
+def resolve(source: Value, contexts: Contexts, *, status: Status | None = None, workspace: Path | None = None) -> Value:
+    """The value of what YAML has: text that is one `${{ }}` and nothing else may be of any kind; no text is itself."""
+    if not isinstance(source, str):
+        return source
     scope = _scope(contexts, status, workspace)
     return _value(_template(source, scope.contexts.keys(), scope.bounds()), scope)
 

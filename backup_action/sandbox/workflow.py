@@ -105,10 +105,7 @@ def _run(frame: _Frame) -> WorkflowRun:
     results: dict[str, Value] = {}
     contexts = frame.job_contexts()
     try:
-        concurrency = {
-            name: expressions.resolve(value, contexts) if isinstance(value, str) else value
-            for name, value in frame.workflow.concurrency.items()
-        }
+        concurrency = {name: expressions.resolve(value, contexts) for name, value in frame.workflow.concurrency.items()}
         for job in frame.workflow.jobs:
             holds = expressions.condition(job.condition, contexts, status=Status())
             conclusion, outputs, ended = _job(frame, job) if holds else ("skipped", {}, {})
@@ -189,10 +186,7 @@ def _state(frame: _Frame, job: WorkflowJob) -> Job:
 
 def _check_place(job: WorkflowJob, contexts: Mapping[str, Value]) -> None:
     """Raises WorkflowError unless the job comes to labels of a runner, and to a number of minutes if to any."""
-    labels, minutes = (
-        expressions.resolve(value, contexts) if isinstance(value, str) else value
-        for value in (job.runs_on, job.minutes)
-    )
+    labels, minutes = (expressions.resolve(value, contexts) for value in (job.runs_on, job.minutes))
     several = labels if isinstance(labels, list) else [labels]
     if not several or not all(isinstance(label, str) and label for label in several):
         raise WorkflowError(f"the job {job.id}: runs-on gives no labels")
@@ -214,10 +208,7 @@ def _call(frame: _Frame, job: WorkflowJob) -> WorkflowRun:
         raise WorkflowError(f"{job.uses}: workflows may call each other {MAX_DEPTH} deep at most")
     called = workflow_file.load(workflow_call.find(job.uses, frame.workflow.path, frame.runner.repositories))
     contexts = frame.job_contexts()
-    given: dict[str, Value] = {
-        name: expressions.resolve(value, contexts) if isinstance(value, str) else value
-        for name, value in job.inputs.items()
-    }
+    given: dict[str, Value] = {name: expressions.resolve(value, contexts) for name, value in job.inputs.items()}
     secrets: dict[str, Value] | None = None
     if job.secrets is not None:
         secrets = {name: expressions.interpolate(value, contexts) for name, value in job.secrets.items()}

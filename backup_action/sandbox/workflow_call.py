@@ -36,14 +36,9 @@ def inputs(called: Workflow, given: Mapping[str, Value], contexts: Mapping[str, 
         if declared.required and name not in given:
             raise WorkflowError(f"Input {name} is required, but not provided while calling.")
     return {
-        name: _typed(name, declared, given[name] if name in given else _default(declared, contexts))
+        name: _typed(name, declared, given[name] if name in given else expressions.resolve(declared.default, contexts))
         for name, declared in known.items()
     }
-
-
-def _default(declared: Input, contexts: Mapping[str, Value]) -> Value:
-    value = declared.default
-    return expressions.resolve(value, contexts) if isinstance(value, str) else value
 
 
 def _typed(name: str, declared: Input, value: Value) -> Value:

@@ -77,12 +77,8 @@ class Download:
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="write")
         self._crew: Crew[Entry] = Crew(self._concurrency, self._small)
         try:
-            async with together() as group:
-                workers = self._crew.start(group)
+            async with together() as group, self._crew.working(group):
                 await self._feed(group, entries)
-                await self._crew.done()
-                for worker in workers:
-                    worker.cancel()
             await self._settle()
             await self._aside(self._finish)
             if self._tally.total().files_total != self._files:

@@ -86,22 +86,23 @@ class Crew(Generic[T]):
     """`many` workers that do the same to whatever is handed to them."""
 
     def __init__(self, many: int, do: Callable[[T], Awaitable[None]]) -> None:
-        """To be used inside of `together`."""
+        """Begins to work with `working`."""
         self._queue: asyncio.Queue[T] = asyncio.Queue(maxsize=many * 4)
         self._many = many
         self._do = do
 
-    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        """Starts the workers; they go on until they are cancelled."""
-        return [group.create_task(self._work()) for _ in range(self._many)]
+    @asynccontextmanager
+    async def working(self, group: asyncio.TaskGroup) -> AsyncIterator[None]:
+        """Works while items are handed over, and at the end until all of them are done. `group` is of `together`."""
+        workers = [group.create_task(self._work()) for _ in range(self._many)]
+        yield
+        await self._queue.join()
+        for worker in workers:
+            worker.cancel()
 
     async def hand(self, item: T) -> None:
         """Gives an item to the next worker that is free."""
         await self._queue.put(item)
-
-    async def done(self) -> None:
-        """Waits until all that was handed over is done."""
-        await self._queue.join()
 
     async def _work(self) -> None:
         while True:

@@ -19,22 +19,16 @@ from typing import Final
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import (
-    TRIES,
-    Unstable,
-    identity,
-    read,
-    unread,
-)
-from backup_action.adapters.oss.control import Control
+from backup_action.adapters.files.read import TRIES, Unstable, identity, is_racy, read, unread
+from backup_action.adapters.oss.control import PARTS_MAX, Control
 from backup_action.adapters.oss.data import Written
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.plan import Item, Step
-from backup_action.core.problem import Kind, Problem
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, in_time, together
-from backup_action.transfer.reading import PARTS_MAX, Reading, is_racy
+from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
 from backup_action.vault.lease import digest
@@ -135,6 +129,10 @@ class Large:
                 if identity(os.fstat(handle)) != before or (first is not None and first.sha256 != after.sha256):
                     raise Unstable(Kind.FILE_CHANGING)
                 return after, await self._control.complete(upload.key, upload.id, parts, after.crc64)
+        except Stop as stop:
+            if stop.problem.kind is Kind.FILE_LATE:
+                lease.is_late(upload.key)
+            raise
         finally:
             lease.ended(upload.key)
             self._tally.moving -= upload.moved

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from typing import Final
 
 import msgspec
 import xxhash
 
-from backup_action.adapters.files.read import RACY_NS, block_size, crc64, pieces
+from backup_action.adapters.files.read import block_size, crc64, is_racy, pieces
+from backup_action.adapters.oss.control import PARTS_MAX
 from backup_action.core import checksum
 from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
 from backup_action.core.found import Found, entry
-
-PARTS_MAX: Final = 10_000  # OSS's limit
-
-
-def is_racy(found: Found) -> bool:
-    """Whether it was changed so short ago that its times may hide another change."""
-    return max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
 
 
 class Reading:

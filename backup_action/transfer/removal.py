@@ -32,14 +32,10 @@ class Removal:
     async def run(self, gone: Iterable[Entry], roots: tuple[Root, ...]) -> None:
         """Removes what is gone from below these roots; the rest may be another job's. Raises Stop."""
         crew: Crew[Entry] = Crew(AT_ONCE, self._remove)
-        async with together() as group:
-            workers = crew.start(group)
+        async with together() as group, crew.working(group):
             for entry in gone:
                 if root_of(entry.path, roots) is not None:
                     await crew.hand(entry)
-            await crew.done()
-            for worker in workers:
-                worker.cancel()
 
     async def _remove(self, entry: Entry) -> None:
         key = self._vault.prefix + entry.place
@@ -47,7 +43,7 @@ class Removal:
             if not await self._safe.keep(entry):
                 return
             answer = await self._vault.bucket.head(key)
-            if answer is None or answer.headers.get("ETag", "").strip('"') != entry.etag:
+            if answer is None or answer.etag != entry.etag:
                 self._tally.tell(Problem(Kind.DRIFT_REPLACED if answer else Kind.DRIFT_MISSING, entry.path))
                 return
             await self._vault.bucket.delete(key)

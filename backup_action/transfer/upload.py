@@ -22,7 +22,7 @@ from backup_action.adapters.files.read import Content, read
 from backup_action.adapters.oss.data import Written
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
-from backup_action.core.place import Root
+from backup_action.core.place import Root, root_of
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.snapshot import Writer
@@ -73,6 +73,7 @@ class Upload:
         self._safe = safe
         self._headers = headers
         self._deadline = vault.bucket.attempts.deadline
+        self._roots = roots
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
@@ -89,6 +90,10 @@ class Upload:
         """What lies in the bucket and is no longer on the disk."""
         return self._settling.gone
 
+    def removable(self) -> int:
+        """How many objects a removal would be about."""
+        return sum(root_of(entry.path, self._roots) is not None for entry in self.gone)
+
     async def run(self, items: Iterable[Item]) -> None:
         """Carries the plan out. Raises Stop; what was sent by then stays and is found again by the next run."""
         self._budget = Budget(HELD)
@@ -97,11 +102,8 @@ class Upload:
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         try:
-            async with together() as group:
-                workers = self._crew.start(group)
+            async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
-                for worker in workers:
-                    worker.cancel()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
             for opener in self._openers:
@@ -141,7 +143,6 @@ class Upload:
             launch(group.create_task(self._read(batch)))
         while tasks:
             await asyncio.wait(tasks)
-        await self._crew.done()
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
@@ -195,11 +196,8 @@ class Upload:
 
     async def _put(self, job: _Job) -> Written:
         key, content = self._vault.prefix + job.found.place, job.content
-        sending = self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
-        if self._deadline.until() is None:
-            return await sending
         async with in_time(self._deadline):
-            return await sending
+            return await self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
 
     async def _adopted(self, item: Item, content: Content) -> Written | None:
         """The object that is there, if it is the file. The listing tells enough, but for large files and versions."""
@@ -247,7 +245,7 @@ class Upload:
         self._row.fill(slot, msgspec.structs.replace(read_as, **at))
 
     def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
-        self._tally.failed(found.root, problem)
+        self._tally.failed(found.root, problem, found.size)
         self._row.fill(slot, msgspec.structs.replace(item.known, stale=True) if item.known else None)
 
     def _write(self, result: Entry | None) -> None:

@@ -77,11 +77,9 @@ class Vault:
         if there is not None and md5 and (there.etag, there.size) == (md5.upper(), read_as.size):
             return Written(there.etag, "", read_as.crc64)
         answer = await self.bucket.head(self.prefix + read_as.place)
-        told = answer.headers if answer else {}
-        proof = (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma"))
-        if proof != (str(read_as.size), str(read_as.crc64)):
+        if answer is None or not answer.proves(read_as.size, read_as.crc64):
             return None
-        return Written(told["ETag"].strip('"'), told.get("x-oss-version-id", ""), read_as.crc64)
+        return Written(answer.etag, answer.headers.get("x-oss-version-id", ""), read_as.crc64)
 
     async def catalogue(self) -> Catalogue:
         """All snapshots and leases below the prefix."""
@@ -198,11 +196,11 @@ class Vault:
         await self.bucket.put(key, data, crc64, {"content-type": "application/zstd", **self.headers})
         for _ in range(3):
             answer = await self.bucket.head(key)
-            told = answer.headers if answer else {}
-            if told.get("x-oss-hash-crc64ecma"):
+            stored = answer.headers.get("x-oss-hash-crc64ecma", "") if answer else ""
+            if stored:
                 break
-        if (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma")) != (str(len(data)), str(crc64)):
-            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=told.get("x-oss-hash-crc64ecma"))
+        if answer is None or not answer.proves(len(data), crc64):
+            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored)
 
     def _has_our_tag(self, id: str) -> bool:
         """Sixteen bits: enough to open few snapshots, too few to tell sources apart. The head does that."""

@@ -15,8 +15,8 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.control import Control
-from backup_action.adapters.oss.copying import ONE, PARTS_MAX, copy, copy_parts
+from backup_action.adapters.oss.control import PARTS_MAX, Control
+from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core.address import CATALOGUE
@@ -79,8 +79,7 @@ class History:
     async def has(self, old: Entry) -> bool:
         """Whether the content was kept, as the CRC-64 of a HEAD proves."""
         answer = await self._bucket.head(self.key(old.sha256))
-        told = answer.headers if answer else {}
-        return (told.get("Content-Length"), told.get("x-oss-hash-crc64ecma")) == (str(old.size), str(old.crc64))
+        return answer is not None and answer.proves(old.size, old.crc64)
 
     async def _copied(self, old: Entry) -> None:
         source, target = self._vault.prefix + old.place, self.key(old.sha256)

@@ -11,7 +11,8 @@ Where another run's lease is found, that run is alive until nobody has written i
 own; on this host a lock of the operating system tells at once that it is dead. Before the commit the lease must still
 be ours, and the parent still the newest.
 
-The multipart uploads that are open stand in it, so that the next run can resume what a killed one began, or end it.
+The multipart uploads that are open stand in it, so that the next run can resume what a killed one began, or end it. A
+run that commits at its deadline passes its open uploads on: as a released lease, for the snapshot that it committed.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Lease:
-    """This run's. `take` it, `keep` it in a task of its own, `confirm` before the first write, `release` on failure."""
+    """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
     def __init__(self, vault: Vault, id: str, host: str, owner: str) -> None:
         """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people."""
@@ -71,6 +72,7 @@ class Lease:
         self._start = f"{vault.prefix}{SNAPSHOTS}"
         self._me = Holder(id, host, owner)
         self._open: dict[str, tuple[Begun, float]] = {}
+        self._late: list[Begun] = []
         self._told: list[Begun] = []
         self._etags: set[str] = set()
         self._confirmed = False
@@ -104,14 +106,15 @@ class Lease:
             before = msgspec.json.decode(answer.body, type=Holder) if answer else None
         except msgspec.MsgspecError:  # no lease of ours: it is overwritten, as a damaged one must be
             before = None
-        if answer is None or before is None or before.id in (self._me.id, *catalogue.ids):
+        if answer is None or before is None or before.id == self._me.id:
             return
-        if not before.released and before.host != self._me.host and _age(answer) < LIFE:
+        is_committed = before.id in catalogue.ids
+        if not (is_committed or before.released) and before.host != self._me.host and _age(answer) < LIFE:
             raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - _age(answer)))
-        self.is_after_failure = True
+        self.is_after_failure = not is_committed
         self.inherited = {begun.key: begun for begun in before.uploads}
 
-    async def keep(self) -> None:
+    async def renew(self) -> None:
         """Writes it anew every minute, and when uploads have begun or ended. Raises Stop when another run took it."""
         last = time.monotonic()
         while True:
@@ -130,6 +133,10 @@ class Lease:
         self.inherited.pop(key, None)
         self._open[key] = (Begun(key, upload, part, headers), time.monotonic())
 
+    def is_late(self, key: str) -> None:
+        """Notes that an upload is left open, for the next run."""
+        self._late.append(self._open.pop(key)[0])
+
     def ended(self, key: str) -> None:
         """Notes that it is so no more."""
         self._open.pop(key, None)
@@ -144,7 +151,7 @@ class Lease:
 
     async def _look(self) -> None:
         answer = await self._bucket.head(self._key)
-        self._check(answer.headers.get("ETag", "").strip('"') if answer else "")
+        self._check(answer.etag if answer else "")
 
     def check(self, catalogue: Catalogue) -> None:
         """Before the commit: raises Stop where another run took the lease meanwhile."""
@@ -161,6 +168,17 @@ class Lease:
         written = await self._bucket.put(self._key, data, fastcrc.crc64.xz(data), headers)
         self.versioning = {"": "", "null": "Suspended"}.get(written.version, "Enabled")
         self._etags.add(written.etag)
+
+    async def pass_on(self) -> None:
+        """After a commit that some files missed: leaves their uploads to the run that goes on from it."""
+        left = [*self._late, *self.inherited.values()]
+        self._name = self._me.id
+        with contextlib.suppress(
+            Stop
+        ):  # another run is faster than light, or OSS is gone: they stay until a rule ends them
+            await self._write(
+                msgspec.structs.replace(self._me, uploads=left, released=True), {"x-oss-forbid-overwrite": "true"}
+            )
 
     async def release(self) -> None:
         """Lets others in at once after a run that did not commit. What cannot be released ends by itself."""

@@ -32,7 +32,7 @@ def refusing() -> Iterator[ForwardProxy]:
 
 def through_web(endpoint: str, by: Way) -> Problem:
     with pytest.raises(web.Unreachable) as raised:
-        web.call("GET", f"{endpoint}/x?canary", sleep=lambda _: None, **by.options)
+        web.call("GET", f"{endpoint}/x?canary", sleep=lambda _: None, way=by)
     assert "canary" not in str(raised.value)
     return raised.value.stop(Kind.STS_UNREACHABLE, "sts").problem
 

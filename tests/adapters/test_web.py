@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from loopback import Handler, Script, answer, raw, reset, serving
 
 from backup_action.adapters import web
+from backup_action.adapters.way import Way
 
 SECRET = "access_token=5ecre7"
 
@@ -75,7 +76,7 @@ def test_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_a_proxy_that_is_given_is_used() -> None:
     with serving(answer(200, b"through")) as proxy:
-        got = web.call("GET", "http://127.0.0.1:1/x", proxy=proxy.url, tries=1)
+        got = web.call("GET", "http://127.0.0.1:1/x", way=Way(proxy.url), tries=1)
     assert got.body == b"through"
     assert proxy.asked[0].path == "http://127.0.0.1:1/x"
 
@@ -141,7 +142,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_accepted(tls: tuple[int, P
     port, bundle = tls
     with unreachable("certificate not accepted: self-signed certificate"):
         web.call("GET", f"https://localhost:{port}/?{SECRET}", tries=1)
-    assert web.call("GET", f"https://localhost:{port}/", ca_bundle=str(bundle)).status == 200
+    assert web.call("GET", f"https://localhost:{port}/", way=Way(ca_bundle=str(bundle))).status == 200
 
 
 def test_the_environment_cannot_vouch_for_a_certificate(tls: tuple[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,13 +99,9 @@ def test_a_crew_does_everything_with_no_more_than_its_workers() -> None:
             done.append(item)
 
         crew: Crew[int] = Crew(3, do)
-        async with together() as group:
-            workers = crew.start(group)
+        async with together() as group, crew.working(group):
             for item in range(50):
                 await crew.hand(item)
-            await crew.done()
-            for worker in workers:
-                worker.cancel()
         assert most == 3 and sorted(done) == list(range(50))
 
     asyncio.run(run())

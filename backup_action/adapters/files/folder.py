@@ -123,7 +123,7 @@ def on_disk(source: str, inner: str) -> str:
 class Opener:
     """Opens files below the roots, remembering the last folder: files of one folder cost one open each.
 
-    For one thread. Roots are `(source, is_folder)`, as the scan found them.
+    For one thread. `sources` are the roots, by their number as in `Found.root`.
     """
 
     def __init__(self, sources: tuple[str, ...], *, follow: bool = False) -> None:

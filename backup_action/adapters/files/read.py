@@ -80,8 +80,8 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool])
     handle = opener.open(found.root, found.inner)
     try:
         before = os.fstat(handle)
-        racy = max(before.st_mtime_ns, before.st_ctime_ns) >= time.time_ns() - RACY_NS
         now = msgspec.structs.replace(found, **identity(before))
+        racy = is_racy(now)
         if before.st_size <= limit:
             data = _bytes(handle, before.st_size)
             if racy and data != _again(handle, before.st_size):
@@ -94,6 +94,11 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool])
         return content
     finally:
         os.close(handle)
+
+
+def is_racy(found: Found) -> bool:
+    """Whether it was changed so short ago that its times may hide another change."""
+    return max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
 
 
 def identity(info: os.stat_result) -> dict[str, int]:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from backup_action.adapters import reason
 from backup_action.adapters.aside import aside
@@ -25,6 +25,7 @@ from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
+PARTS_MAX: Final = 10_000  # of one upload: OSS's limit
 ABORT = 3.0  # seconds to end an upload in; a cancelled job has five
 LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
 
@@ -101,10 +102,15 @@ class Control:
 
     @contextlib.asynccontextmanager
     async def ending(self, key: str, upload: str) -> AsyncIterator[None]:
-        """Ends the upload where what is inside fails. What went wrong first is what is told."""
+        """Ends the upload where what is inside fails; one that is only late stays open, for the next run to go on.
+
+        What went wrong first is what is told.
+        """
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Stop) and error.problem.kind is Kind.FILE_LATE:
+                raise
             with contextlib.suppress(Stop, TimeoutError):
                 await asyncio.shield(asyncio.wait_for(self.abort(key, upload), ABORT))
             raise

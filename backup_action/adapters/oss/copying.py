@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from backup_action.adapters.oss import signature
-from backup_action.adapters.oss.control import Control
+from backup_action.adapters.oss.control import PARTS_MAX, Control
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core.problem import Kind, Stop
 
 ONE: Final = 256 << 20  # bytes; up to here one request
-PARTS_MAX: Final = 10_000
 AT_ONCE: Final = 8  # parts of one copy
 
 

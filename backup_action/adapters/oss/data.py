@@ -2,8 +2,7 @@
 
 One transport for them all: TLS, no redirects, no `.netrc`, no proxy and no certificates but by setting, time-outs,
 retries with full jitter, what is sent in a second limited, bodies of errors capped, a signature made anew for every
-attempt.
-Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a missing header is a failure.
+attempt. Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a missing header is a failure.
 """
 
 from __future__ import annotations
@@ -47,6 +46,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False, default=b"")
+
+    @property
+    def etag(self) -> str:
+        """The object's ETag, without its quotes; "" where the answer has none."""
+        return self.headers.get("ETag", "").strip('"')
+
+    def proves(self, size: int, crc64: int) -> bool:
+        """Whether the headers of a HEAD say that the object has this content (law 3)."""
+        told = (self.headers.get("Content-Length"), self.headers.get("x-oss-hash-crc64ecma"))
+        return told == (str(size), str(crc64))
 
 
 class Bucket:
@@ -96,21 +105,19 @@ class Bucket:
             answer = await self.call("PUT", key, query, headers, data, right="oss:PutObject")
             told = answer.headers.get("x-oss-hash-crc64ecma", "")
             if told == str(crc64):
-                etag = answer.headers.get("ETag", "").strip('"')
-                return Written(etag, answer.headers.get("x-oss-version-id", ""), crc64)
+                return Written(answer.etag, answer.headers.get("x-oss-version-id", ""), crc64)
         request_id = answer.headers.get("x-oss-request-id", "")
         raise Stop(
             Kind.STORED_MISMATCH, key, sent=crc64, stored=told or "no x-oss-hash-crc64ecma", request_id=request_id
         )
 
-    async def head(self, key: str, version: str = "") -> Answer | None:
+    async def head(self, key: str) -> Answer | None:
         """The object's headers; None where there is none."""
-        return await self._or_none("HEAD", key, {"versionId": version} if version else {})
+        return await self._or_none("HEAD", key)
 
-    async def get(self, key: str, version: str = "", *, first: int = 0) -> Answer | None:
+    async def get(self, key: str, *, first: int = 0) -> Answer | None:
         """The object in memory, or its `first` bytes; None where there is none."""
-        headers = {"range": f"bytes=0-{first - 1}"} if first else {}
-        return await self._or_none("GET", key, {"versionId": version} if version else {}, headers)
+        return await self._or_none("GET", key, {"range": f"bytes=0-{first - 1}"} if first else {})
 
     async def stretch(self, key: str, start: int, size: int, etag: str = "", version: str = "") -> bytes:
         """`size` bytes of an object from `start`, if ETag or version name it. Raises Refusal where there is none."""
@@ -126,11 +133,9 @@ class Bucket:
         """Removes an object; on a versioned bucket its versions stay. One that is not there is no error."""
         await self.call("DELETE", key, right="oss:DeleteObject")
 
-    async def _or_none(
-        self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] = {}
-    ) -> Answer | None:
+    async def _or_none(self, method: str, key: str, headers: Mapping[str, str] = {}) -> Answer | None:
         try:
-            return await self.call(method, key, query, headers, right="oss:GetObject", absent=True)
+            return await self.call(method, key, {}, headers, right="oss:GetObject", absent=True)
         except Refusal:
             return None
 

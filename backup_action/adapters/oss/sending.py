@@ -15,7 +15,8 @@ from yarl import URL
 
 from backup_action.core.throttle import Throttle
 
-FEW: Final = 8  # bodies that are sent in pieces at a time
+FEW: Final = 8  # bodies that are sent in pieces at a time, or fewer, so that each has
+EACH: Final = 1 << 20  # bytes a second, and parts of a large file come to their end one after the other
 PIECE: Final = 256 << 10  # bytes; a body up to here is sent whole
 HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
 OWN: Final = 80  # bytes of it that aiohttp adds
@@ -34,7 +35,7 @@ class Sending:
     def __init__(self, limit: int) -> None:
         """`limit` is bytes a second; 0: none."""
         self._throttle = Throttle(limit) if limit else None
-        self._few = asyncio.Semaphore(FEW)
+        self._few = asyncio.Semaphore(min(FEW, max(1, limit // EACH)))
         self._head = HEAD
 
     @contextlib.asynccontextmanager

@@ -66,9 +66,9 @@ def _way(report: Report) -> str:
 
 
 def _unit(values: Sequence[float], units: tuple[tuple[str, int], ...]) -> tuple[str, int]:
-    """The largest unit of which a usual run has one at least: the first run, which sends all, is not usual."""
+    """The largest unit of which a usual run has one at least: of many, the first, which sends all, is not usual."""
     told = sorted(value for value in values if value) or [0]
-    usual = told[(len(told) - 1) // 2]
+    usual = told[len(told) // 2]
     return next((unit for unit in units if usual >= unit[1]), units[-1])
 
 

@@ -94,7 +94,13 @@ def figures(report: Report, language: Language) -> str:
     if report.spared_files:
         parts.append(word("spared-line", language, count=numbers.count(report.spared_files)))
     if report.deleted_objects:
-        parts.append(word("deleted-line", language, count=numbers.count(report.deleted_objects)))
+        parts.append(
+            word(
+                "to-delete-line" if report.dry_run else "deleted-line",
+                language,
+                count=numbers.count(report.deleted_objects),
+            )
+        )
     return ("" if language == "zh" else " ").join(parts)
 
 

@@ -115,7 +115,7 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
         yield "drift", word("drift-count", language, **{name: numbers.count(n) for name, n in drift.items()})
     yield "spared", numbers.count(report.spared_files) if report.spared_files else ""
     if report.deleted_objects:
-        yield "deleted", numbers.count(report.deleted_objects)
+        yield "to-delete" if report.dry_run else "deleted", numbers.count(report.deleted_objects)
     if report.foreign_objects:
         yield "foreign", word("foreign-count", language, count=numbers.count(report.foreign_objects))
     yield "source", _named(report.source)

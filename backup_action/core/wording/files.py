@@ -26,14 +26,14 @@ _SOURCES: Final[Mapping[str, Both]] = {
         zh=Text(
             "备份路径为空",
             "要备份的路径 {where} 中没有可备份的文件。",
-            "空目录往往意味着磁盘没有挂载、上一步失败，或 `exclude` 排除了全部文件，所以本次没有写入任何内容。"
-            "请确认数据就位后重新运行。",
+            "空目录往往意味着磁盘没有挂载、上一步失败，或 `exclude`、`include` 没有留下任何文件，所以本次没有写入"
+            "任何内容。请确认数据就位后重新运行。",
         ),
         en=Text(
             "Path without files",
             "There is nothing to back up in the path {where}.",
-            "An empty folder often means a disk that is not mounted, a step that failed, or an `exclude` that takes "
-            "everything, so nothing was written. See that the data is there and run again.",
+            "An empty folder often means a disk that is not mounted, a step that failed, or an `exclude` or "
+            "`include` that leaves nothing, so nothing was written. See that the data is there and run again.",
         ),
     ),
     Kind.SOURCE_UNREADABLE.value: Both(

@@ -74,7 +74,7 @@ RULES: Final[tuple[_Rule, ...]] = (
     _Rule("of the same account as `role-to-assume`", "须与 `role-to-assume` 属于同一账号"),
     _Rule("text, a number, a boolean or a list of texts", "文本、数字、布尔值或文本列表"),
     _Rule("one value, not a list", "单个值，不能是列表"),
-    _Rule("one of {choices}", "{choices} 之一"),
+    _Rule("one of {choices}", "以下值之一：{choices}"),
     _Rule("a .gitignore pattern ({reason})", "符合 .gitignore 语法的规则（{reason}）"),
     _Rule("text without NUL", "不含 NUL 字符的文本"),
     _Rule("`true` or `false`", "`true` 或 `false`"),

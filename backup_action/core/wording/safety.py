@@ -13,30 +13,30 @@ _GUARDS: Final[Mapping[str, Both]] = {
         zh=Text(
             "要备份的内容大幅减少",
             "与上一个快照相比，文件少了 {percent}%（{before} 个 → {now} 个），超过 `max-shrink` 的 {limit}%。",
-            "为避免把误删或未挂载的磁盘当作新状态，本次没有写入任何内容。请检查磁盘和 `paths`；如果确实如此，"
-            "请把 `max-shrink` 设为 100 运行一次。",
+            "为避免把误删或未挂载的磁盘当作新状态，本次没有写入任何内容。请检查磁盘，以及 `paths`、`exclude` 和 "
+            "`include`；如果内容确实少了这么多，请把 `max-shrink` 设为 100 运行一次。",
         ),
         en=Text(
             "Much less to back up than before",
             "Since the last snapshot, {percent} % of the files are gone ({before} → {now} files): more than the "
             "{limit} % of `max-shrink`.",
-            "So that no lost or unmounted disk is taken for the new state, nothing was written. Look at the disk and "
-            "at `paths`; if it is as it should be, run once with `max-shrink: 100`.",
+            "So that no lost or unmounted disk is taken for the new state, nothing was written. Look at the disk, "
+            "and at `paths`, `exclude` and `include`; if it is as it should be, run once with `max-shrink: 100`.",
         ),
     ),
     "source.shrunk#bytes": Both(
         zh=Text(
             "要备份的数据大幅减少",
             "与上一个快照相比，数据少了 {percent}%（{before} 字节 → {now} 字节），超过 `max-shrink` 的 {limit}%。",
-            "为避免把清空或截断的文件当作新状态，本次没有写入任何内容。请检查磁盘和 `paths`；如果确实如此，"
-            "请把 `max-shrink` 设为 100 运行一次。",
+            "为避免把清空或截断的文件当作新状态，本次没有写入任何内容。请检查磁盘，以及 `paths`、`exclude` 和 "
+            "`include`；如果内容确实少了这么多，请把 `max-shrink` 设为 100 运行一次。",
         ),
         en=Text(
             "Much less data than before",
             "Since the last snapshot, {percent} % of the bytes are gone ({before} → {now} bytes): more than the "
             "{limit} % of `max-shrink`.",
-            "So that no emptied or truncated files are taken for the new state, nothing was written. Look at the disk "
-            "and at `paths`; if it is as it should be, run once with `max-shrink: 100`.",
+            "So that no emptied or truncated files are taken for the new state, nothing was written. Look at the "
+            "disk, and at `paths`, `exclude` and `include`; if it is as it should be, run once with `max-shrink: 100`.",
         ),
     ),
     Kind.SOURCE_CHANGED.value: Both(
@@ -44,7 +44,7 @@ _GUARDS: Final[Mapping[str, Both]] = {
             "大部分文件的内容变了",
             "上一个快照的 {before} 个文件中，有 {now} 个以上的内容变了（{percent}%），超过 `max-change` 的 {limit}%。",
             "历史已关闭（`history: none`），覆盖后就找不回来了，所以本次没有写入任何内容。请确认文件没有被加密或"
-            "损坏；如果确实如此，请改用 `history: auto`，或把 `max-change` 设为 100 运行一次。",
+            "损坏；确认无误后，请改用 `history: auto`，或把 `max-change` 设为 100 运行一次。",
         ),
         en=Text(
             "Most files have other content",

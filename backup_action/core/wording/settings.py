@@ -107,12 +107,14 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "设置写错了地方",
             "配置文件⟨ {place} ⟩中，设置 {setting} 写在了表⟨ {table} ⟩里，那里不会被读取。",
-            '请把它移到文件开头、任何表之前，例如 `bucket = "mt5-hub-data"` 单独占一行。',
+            '请把它移到文件开头、任何表之前，例如 `bucket = "mt5-hub-data"` 单独占一行；如果这张表是一个方案，'
+            "请把表名写成 `[profiles.NAME]`。",
         ),
         en=Text(
             "Setting in the wrong place",
             "In the config file⟨ {place}⟩ the setting {setting} stands in the table⟨ {table}⟩, where it is not read.",
-            'Move it to the beginning of the file, before any table: a line such as `bucket = "mt5-hub-data"`.',
+            'Move it to the beginning of the file, before any table: a line such as `bucket = "mt5-hub-data"`; or, if '
+            "the table is meant as a profile, call it `[profiles.NAME]`.",
         ),
     ),
     Kind.SETTING_CONTRADICTION.value: Both(
@@ -210,8 +212,8 @@ TEXTS: Final[Mapping[str, Both]] = {
         ),
         en=Text(
             "Paths with one place",
-            "{where} in `paths` would go to the same place in the bucket as⟨ {other}⟩⟨, {destination}⟩, or inside "
-            "of it.",
+            "In `paths`, {where}⟨ and {other}⟩ would go to the same place in the bucket⟨ ({destination})⟩, or one "
+            "inside the other.",
             "Give each its own place with `SRC => DEST` in `paths`, or take one out.",
         ),
     ),

@@ -68,7 +68,7 @@ _WARNINGS: Final[Mapping[str, Both]] = {
         zh=Text(
             "会话权限没有收窄到前缀",
             "本次的临时凭证没有收窄到前缀⟨：{reason}⟩，权限覆盖整个存储空间⟨ {bucket}⟩。",
-            "请设置较短的 `prefix`；前缀为空时无法收窄，建议给备份单独一个存储空间 Bucket。",
+            "请设置较短的 `prefix`；前缀为空时无法收窄，建议为备份单独建一个存储空间（Bucket）。",
         ),
         en=Text(
             "Session rights wider than the prefix",

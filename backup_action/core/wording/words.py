@@ -81,7 +81,7 @@ VERDICTS: Final[Mapping[str, Word]] = {
         "Data in the bucket is missing or was altered; see to it soon.",
     ),
     "busy": Word(
-        "{command}没有完成：同一来源的另一次运行抢先提交了快照。",
+        "{command}没有完成：同一来源的另一次运行正在进行，或抢先提交了快照。",
         "{command} not completed: another run of this source was first.",
     ),
     "refused": Word(
@@ -158,6 +158,7 @@ WORDS: Final[Mapping[str, Word]] = {
         "{missing} 个丢失，{replaced} 个被改写",
         "{missing} missing, {replaced} replaced",
     ),
+    "to-delete": Word("将从存储空间删除的文件", "To remove from the bucket"),
     "deleted": Word("从存储空间删除的文件", "Removed from the bucket"),
     "foreign": Word("前缀下的其他文件", "Other objects under the prefix"),
     "foreign-count": Word("{count} 个，不属于任何快照，未改动", "{count}, named by no snapshot, not touched"),
@@ -204,6 +205,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "spared-line": Word("目标中保留不动 {count} 个。", "{count} left as they are."),
     "report-file": Word("报告", "Report"),
     "failed-line": Word("失败 {count} 个。", "{count} failed."),
+    "to-delete-line": Word("将从存储空间删除 {count} 个。", "{count} to remove from the bucket."),
     "deleted-line": Word("从存储空间删除 {count} 个。", "{count} removed from the bucket."),
     "removed-line": Word("源端已删除 {count} 个。", "{count} gone from the source."),
     "day": Word("{count} 天", "{count} d"),
