@@ -27,6 +27,7 @@ LEASE: Final = ".lease"
 ENDING: Final = ".jsonl.zst"
 _PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
 _BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
+SECOND: Final = 16  # characters of an id that say when its run began
 _FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 _HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
 
@@ -111,12 +112,17 @@ class Vault:
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
         catalogue = await self.catalogue()
+        if text == selector.LATEST and (newest := await self.parent(catalogue)):
+            return newest
         ids = [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
         while True:
-            found = await self.snapshot(selector.choose(text, ids))
-            if self._is_ours(found.head):
-                return found
-            ids.remove(found.id)  # another source's, whose ids begin like ours
+            id = selector.choose(text, ids)
+            is_named = id.startswith(text)
+            same = [id] if is_named else [other for other in ids if other[:SECOND] == id[:SECOND]]
+            found = [one for one in [await self.snapshot(other) for other in same] if self._is_ours(one.head)]
+            if found:  # of those that were begun in one second, the one that the others led to
+                return max(found, key=lambda one: one.head.sequence)
+            ids = [other for other in ids if other not in same]  # another source's, whose ids begin like ours
 
     async def ask_to_read(self) -> None:
         """Raises Stop where nothing may be read here: better told before the first write than at the last."""
