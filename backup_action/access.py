@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from backup_action.adapters import credentials, github, host
 from backup_action.adapters.oss.attempts import Attempts
@@ -12,29 +12,42 @@ from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.way import Way
 from backup_action.core import rights
-from backup_action.core.deadline import Deadline
+from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.problem import Kind, Problem
-from backup_action.core.report import Draft
+from backup_action.core.report import Draft, Target
 from backup_action.settings import Settings
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, environ: Mapping[str, str], draft: Draft, deadline: Deadline
+    settings: Settings, environ: Mapping[str, str], draft: Draft, deadline: Deadline = NEVER
 ) -> AsyncIterator[tuple[Bucket, str]]:
-    """The bucket, while no other run of this source is on this host; and the token that its runs on this host share.
+    """The bucket; for a backup while no other of this source is on this host, and the token that they share there.
 
-    Raises Stop. The draft hears at the end how many requests there were, and with what keys.
+    Raises Stop. The draft says for which verb, and hears at the end how many requests there were, and with what keys.
     """
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
     attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
-    with host.alone(environ, f"{where.address}/{where.prefix} {draft.source}") as token:
+    is_writer = draft.command == "backup"
+    name = f"{where.address}/{where.prefix} {draft.source}"
+    with host.alone(environ, name) if is_writer else nullcontext("") as token:
         async with Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket:
             try:
                 yield bucket, token
             finally:
                 draft.requests += bucket.requests
                 tell_of_keys(draft, settings, keys)
+
+
+def announce(draft: Draft, settings: Settings, roots: tuple[tuple[str, str], ...]) -> None:
+    """Puts into the draft what is known before anything is asked; `roots` are source and destination of each."""
+    where = bucket_of(settings)
+    history = settings.history if draft.command == "backup" else ""
+    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, settings.layout, history=history)
+    draft.source = settings.source or draft.run.repository or draft.run.host
+    draft.dry_run = settings.dry_run
+    draft.roots = roots
+    draft.tally.open_roots(len(roots))
 
 
 def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> credentials.Keyring:
@@ -46,6 +59,11 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
 
     if settings.allow_static_keys:
         return credentials.Keyring(credentials.stored(environ, hide))
+    is_writer = draft.command == "backup"
+    policy = rights.policy(
+        draft.command, settings.bucket, settings.prefix, delete=is_writer and settings.delete,
+        tags=is_writer and bool(settings.tags),
+    )  # fmt: skip
     role = credentials.Role(
         settings.role_to_assume,
         settings.oidc_provider_arn,
@@ -53,7 +71,7 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         settings.role_session_name,
         settings.role_session_expiration,
         settings.sts_endpoint or f"https://sts.{settings.region}.aliyuncs.com",
-        rights.policy("backup", settings.bucket, settings.prefix, delete=settings.delete, tags=bool(settings.tags)),
+        policy,
     )
     way = way_of(settings)
     return credentials.Keyring(lambda: credentials.assume(role, environ, hide, way), settings.role_session_expiration)

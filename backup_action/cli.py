@@ -27,18 +27,16 @@ if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help`
     from backup_action.interruption import Interruption
     from backup_action.publish import Audience
 
-_TOLD = ("dingtalk", "notify", "lang", "report", "config", "profile", "proxy", "ca-bundle")  # the settings of `notify`
-
-COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "backup": ("Back paths up to the bucket.", ("command", "report")),
-    "notify": (
-        "Tell DingTalk of a run, from its report file.",
-        (
-            "command",
-            *(name for name in TABLE if not name.startswith(_TOLD)),
-        ),
-    ),
+COMMANDS: Mapping[str, str] = {
+    "backup": "Back paths up to the bucket.",
+    "restore": "Restore a snapshot, or parts of it, to a folder.",
+    "notify": "Tell DingTalk of a run, from its report file.",
 }
+
+
+def taken_by(command: str) -> list[str]:
+    """The settings that a command takes as flags, in the order of the table."""
+    return [name for name, row in TABLE.items() if command in row.verbs and name != "command" and not row.set_up]
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
@@ -83,8 +81,8 @@ def _chosen(environ: Mapping[str, str]) -> int:
 def _group(environ: Mapping[str, str]) -> click.Group:
     group = click.Group("oss-backup", help="Verified, incremental backup to Alibaba Cloud OSS, with no stored key.")
     group.params.append(_version())
-    for name, (text, without) in COMMANDS.items():
-        group.add_command(_command(name, text, without, environ))
+    for name, text in COMMANDS.items():
+        group.add_command(_command(name, text, environ))
     sandbox = click.Command("sandbox", help="Serve stand-ins for GitHub, STS, OSS and DingTalk on loopback.")
     group.add_command(sandbox)
     return group
@@ -99,14 +97,12 @@ def _version() -> click.Option:
     return click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=show, help="Show it.")
 
 
-def _command(name: str, text: str, without: tuple[str, ...], environ: Mapping[str, str]) -> click.Command:
+def _command(name: str, text: str, environ: Mapping[str, str]) -> click.Command:
     def run(**flags: Any) -> int:
         given = {settings_name(flag): _raw(value) for flag, value in flags.items() if value not in (None, ())}
         return conduct(name, given, environ)
 
-    options: list[click.Parameter] = [
-        _option(setting) for setting, row in TABLE.items() if setting not in without and not row.set_up
-    ]
+    options: list[click.Parameter] = [_option(setting) for setting in taken_by(name)]
     return click.Command(name, callback=run, params=options, help=text)
 
 
@@ -188,9 +184,11 @@ def _run(
         return notify(chosen.report, draft, audience)
     import asyncio
 
-    from backup_action.commands import backup
-
-    asyncio.run(interruption.run(backup.run(chosen, environ, draft, interruption.stopped.is_set)))
+    if command == "restore":
+        from backup_action.commands.restore import restore as verb
+    else:
+        from backup_action.commands.backup import run as verb
+    asyncio.run(interruption.run(verb(chosen, environ, draft, interruption.stopped.is_set)))
     return audience
 
 

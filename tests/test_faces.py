@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from backup_action import settings
-from backup_action.cli import COMMANDS
+from backup_action.cli import COMMANDS, taken_by
 from backup_action.core.problem import EXIT_CODES, Kind, Status
 from backup_action.core.report import Report, outputs
 from backup_action.settings import SORTS, TABLE
@@ -70,9 +70,8 @@ def test_the_action_can_stand_in_the_marketplace() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_every_flag_of_its_command(command: str) -> None:
     text = help_of(command)
-    without = COMMANDS[command][1]
-    for name, row in TABLE.items():
-        expected = not row.set_up and name not in without
+    for name in TABLE:
+        expected = name in taken_by(command)
         assert (re.search(rf"(?<!\S){settings.flag(name)}(?![\w-])", text) is not None) == expected, name
 
 

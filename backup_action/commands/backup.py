@@ -25,7 +25,7 @@ from backup_action.core.entry import Entry
 from backup_action.core.place import Root
 from backup_action.core.plan import Item
 from backup_action.core.problem import Kind, Problem, Stop
-from backup_action.core.report import Draft, SnapshotLine, Target
+from backup_action.core.report import Draft, SnapshotLine
 from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Writer
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
@@ -59,7 +59,7 @@ async def backup(
     """The whole journey. Fills the draft as it goes; raises Stop."""
     roots = place.roots(settings.paths)
     chosen = selection.select(settings.exclude, settings.include)
-    announce(draft, settings, roots)
+    access.announce(draft, settings, tuple((root.source, root.destination) for root in roots))
     await progress.tell(render.looking(settings.language))
     async with access.opened(settings, environ, draft, deadline) as (bucket, token):
         vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
@@ -104,16 +104,6 @@ class There:
             rows = {stored.key: stored.last_modified for stored in self.catalogue.snapshots}
             since = rows.get(self.parent.id, plan.NEVER)
         return plan.compare(scanned.found, entries, itertools.chain(*self.listing), scanned.covers, since)
-
-
-def announce(draft: Draft, settings: Settings, roots: tuple[Root, ...]) -> None:
-    """Puts into the draft what is known before anything is asked."""
-    where = access.bucket_of(settings)
-    draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, LAYOUT, history=settings.history)
-    draft.source = settings.source or draft.run.repository or draft.run.host
-    draft.dry_run = settings.dry_run
-    draft.roots = tuple((root.source, root.destination) for root in roots)
-    draft.tally.open_roots(len(roots))
 
 
 async def state(vault: Vault, roots: tuple[Root, ...]) -> There:

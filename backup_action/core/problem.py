@@ -132,6 +132,12 @@ class Kind(enum.StrEnum):
     STORED_MISMATCH = "stored.mismatch"
     SNAPSHOT_DAMAGED = "snapshot.damaged"
     SNAPSHOT_FORMAT = "snapshot.format"
+    SNAPSHOT_UNKNOWN = "snapshot.unknown"
+    CONTENT_MISSING = "content.missing"
+    CONTENT_ALTERED = "content.altered"
+    CONTENT_FROZEN = "content.frozen"
+    TARGET_UNWRITABLE = "target.unwritable"
+    TARGET_UNUSABLE = "target.unusable"
 
     FILE_UNREADABLE = "file.unreadable"
     FILE_CHANGING = "file.changing"
@@ -170,6 +176,8 @@ _BY_START: Final[Mapping[str, Status]] = {
     "oss": Status.DENIED,
     "stored": Status.DAMAGED,
     "snapshot": Status.DAMAGED,
+    "content": Status.DAMAGED,
+    "target": Status.INCOMPLETE,
     "lease": Status.BUSY,
     "file": Status.INCOMPLETE,
     "link": Status.OK,
@@ -193,6 +201,9 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
     Kind.OSS_MALFORMED: Status.UNREACHABLE,
     Kind.PARENT_MOVED: Status.BUSY,
+    Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
+    Kind.CONTENT_FROZEN: Status.INCOMPLETE,
+    Kind.TARGET_UNUSABLE: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,
     Kind.HISTORY_OFF: Status.OK,
 }

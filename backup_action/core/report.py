@@ -41,7 +41,7 @@ class RootLine(msgspec.Struct, frozen=True):
 
 
 class SnapshotLine(msgspec.Struct, frozen=True):
-    """The snapshot that a run committed, and the parent that it grew from."""
+    """The snapshot that a run committed or restored, and the parent that it grew from."""
 
     id: str
     digest: str  # SHA-256 of its plain bytes before the foot, hex
@@ -81,6 +81,7 @@ class Report(msgspec.Struct, frozen=True):
     folders: int = 0
     links: int = 0
     deleted_objects: int = 0  # removed from the bucket, by `delete`
+    spared_files: int = 0  # of a restore's target, left as they are by `overwrite`
     foreign_objects: int = 0  # under the prefix, named by no snapshot that was looked at
     snapshot: SnapshotLine | None = None
     verified: bool = False  # everything sent confirmed by CRC-64, everything else by the listing
@@ -189,6 +190,7 @@ class Draft:
             folders=tally.folders,
             links=tally.links,
             deleted_objects=tally.deleted,
+            spared_files=tally.spared,
             foreign_objects=tally.foreign,
             snapshot=self.snapshot,
             verified=self.verified,

@@ -7,6 +7,7 @@
 | backup, tree | PutObject, GetObject, ListParts, AbortMultipartUpload on P | ListObjects under P |
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
+| restore | GetObject, GetObjectVersion on P | ListObjects under P |
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket. A bucket may encrypt by KMS whatever the settings
@@ -20,6 +21,7 @@ from typing import Final
 
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
+    "restore": ("oss:GetObject", "oss:GetObjectVersion"),
 }
 _KEYS: Final[dict[str, object]] = {
     "Effect": "Allow",

@@ -22,6 +22,7 @@ class Tally:
     folders: int = 0
     links: int = 0
     foreign: int = 0
+    spared: int = 0  # files of a target that `overwrite` leaves as they are
     moving: int = 0  # bytes of large files under way that OSS has already
     deleted: int = 0  # objects removed from the bucket
 

@@ -13,7 +13,7 @@ from typing import Final
 import fastcrc
 
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
-from backup_action.core import snapshot
+from backup_action.core import selector, snapshot
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry, left_by
 from backup_action.core.place import KEY_MAX, Root, overlap, root_of
@@ -27,6 +27,7 @@ LEASE: Final = ".lease"
 ENDING: Final = ".jsonl.zst"
 _PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
 _BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
+SECOND: Final = 16  # characters of an id that say when its run began
 _FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 _HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
 
@@ -115,6 +116,21 @@ class Vault:
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
         return [id for id in self._known if self._has_our_tag(id)]
+
+    async def choose(self, text: str) -> Snapshot:
+        """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
+        catalogue = await self.catalogue()
+        if text == selector.LATEST and (newest := await self.parent(catalogue)):
+            return newest
+        ids = [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
+        while True:
+            id = selector.choose(text, ids)
+            is_named = id.startswith(text)
+            same = [id] if is_named else [other for other in ids if other[:SECOND] == id[:SECOND]]
+            found = [one for one in [await self.snapshot(other) for other in same] if self._is_ours(one.head)]
+            if found:  # of those that were begun in one second, the one that the others led to
+                return max(found, key=lambda one: one.head.sequence)
+            ids = [other for other in ids if other not in same]  # another source's, whose ids begin like ours
 
     async def ask_to_read(self) -> None:
         """Raises Stop where nothing may be read here: better told before the first write than at the last."""

@@ -30,6 +30,11 @@ STRETCH: Final = 8 << 20  # bytes fetched at a time
 _ENDING: Final = (Kind.OSS_RIGHT, Kind.OSS_BUCKET, Kind.OSS_ENDPOINT, Kind.OSS_ACCOUNT, Kind.OSS_CLOCK, Kind.OSS_KEY)
 
 
+def history_key(prefix: str, sha256: str) -> str:
+    """Where a content is kept below a prefix."""
+    return f"{prefix}{HISTORY}{sha256[:2]}/{sha256}"
+
+
 class History:
     """What runs of one source replaced or removed."""
 
@@ -44,7 +49,7 @@ class History:
 
     def key(self, sha256: str) -> str:
         """Where a content is kept."""
-        return f"{self._vault.prefix}{HISTORY}{sha256[:2]}/{sha256}"
+        return history_key(self._vault.prefix, sha256)
 
     async def keep(self, old: Entry) -> Kind | None:
         """Keeps what the bucket has under an entry's key. Gives the drift if that is no longer the entry's content.

@@ -119,12 +119,14 @@ class Bucket:
         """The object in memory, or its `first` bytes; None where there is none."""
         return await self._or_none("GET", key, {"range": f"bytes=0-{first - 1}"} if first else {})
 
-    async def stretch(self, key: str, start: int, size: int, etag: str) -> bytes:
-        """`size` bytes of an object from `start`, while it is the one that the ETag names. Raises Refusal for none."""
-        headers = {
-            "range": f"bytes={start}-{start + size - 1}", "if-match": f'"{etag}"', "x-oss-range-behavior": "standard",
-        }  # fmt: skip
-        answer = await self.call("GET", key, {}, headers, right="oss:GetObject", absent=True)
+    async def stretch(self, key: str, start: int, size: int, etag: str = "", version: str = "") -> bytes:
+        """`size` bytes of an object from `start`, if ETag or version name it. Raises Refusal where there is none."""
+        headers = {"range": f"bytes={start}-{start + size - 1}", "x-oss-range-behavior": "standard"}
+        if etag:
+            headers["if-match"] = f'"{etag}"'
+        query = {"versionId": version} if version else {}
+        right = "oss:GetObjectVersion" if version else "oss:GetObject"
+        answer = await self.call("GET", key, query, headers, right=right, absent=True)
         return answer.body
 
     async def delete(self, key: str) -> None:

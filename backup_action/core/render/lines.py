@@ -10,7 +10,7 @@ from backup_action.core.problem import Kind, Problem, Status
 from backup_action.core.render import numbers
 from backup_action.core.render.problems import Group, groups, is_alarming, quoting, warnings
 from backup_action.core.report import Report
-from backup_action.core.wording import Language, word
+from backup_action.core.wording import Language, word, word_of
 
 # GitHub shows ten annotations of a level for a step, each cut at 4096 characters (actions/runner, ExecutionContext.cs).
 ANNOTATIONS_PER_LEVEL = 10
@@ -75,9 +75,10 @@ def figures(report: Report, language: Language) -> str:
     counts = report.counts
     if not is_counted(report):
         return ""
+    line = ("to-upload" if report.dry_run else "uploaded") + ("-so-far-line" if is_cut_short(report) else "-line")
     parts = [
         word(
-            ("to-upload" if report.dry_run else "uploaded") + ("-so-far-line" if is_cut_short(report) else "-line"),
+            word_of(line, report.command),
             language,
             files=numbers.count(counts.files_uploaded),
             size=numbers.size(counts.bytes_uploaded),
@@ -90,6 +91,8 @@ def figures(report: Report, language: Language) -> str:
         parts.append(word("failed-line", language, count=numbers.count(counts.files_failed)))
     if counts.files_removed:
         parts.append(word("removed-line", language, count=numbers.count(counts.files_removed)))
+    if report.spared_files:
+        parts.append(word("spared-line", language, count=numbers.count(report.spared_files)))
     if report.deleted_objects:
         parts.append(
             word(

@@ -14,7 +14,7 @@ from backup_action.core.render import history, numbers
 from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
 from backup_action.core.report import Report
-from backup_action.core.wording import Language, word
+from backup_action.core.wording import Language, word, word_of
 
 LIMIT = 1024 * 1024 - 4096  # bytes; a little is left for what others write to the same file
 PROBLEMS = 50
@@ -79,7 +79,7 @@ def _counts(report: Report, language: Language) -> str:
 def _columns(report: Report) -> tuple[str, str]:
     """What the first two numbers are called: those of a run that was cut short are no totals."""
     total = "files-so-far" if is_cut_short(report) else "files-total"
-    return total, "files-to-upload" if report.dry_run else "files-uploaded"
+    return total, word_of("files-to-upload" if report.dry_run else "files-uploaded", report.command)
 
 
 def _roots(report: Report, language: Language) -> str:
@@ -104,15 +104,16 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     """Name and value of each detail; one without a value is left out."""
     snapshot = report.snapshot
     yield "duration", numbers.duration(report.duration_seconds, language)
-    yield "snapshot", _code(snapshot.id) if snapshot else word("no-snapshot", language)
+    yield "snapshot", _code(snapshot.id) if snapshot else word(word_of("no-snapshot", report.command), language)
     if snapshot:
         yield "digest", _code(snapshot.digest)
         yield "parent", _code(snapshot.parent_id) if snapshot.parent_id else word("none", language)
-    yield "verified", word("verified-yes" if report.verified else "no", language)
+    yield "verified", word(word_of("verified-yes", report.command) if report.verified else "no", language)
     yield from _place(report, language)
     drift = {name: report.problem_counts.get(f"drift.{name}", 0) for name in ("missing", "replaced")}
     if any(drift.values()):
         yield "drift", word("drift-count", language, **{name: numbers.count(n) for name, n in drift.items()})
+    yield "spared", numbers.count(report.spared_files) if report.spared_files else ""
     if report.deleted_objects:
         yield "to-delete" if report.dry_run else "deleted", numbers.count(report.deleted_objects)
     if report.foreign_objects:

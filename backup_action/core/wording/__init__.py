@@ -22,11 +22,36 @@ import msgspec
 
 from backup_action.core import escape
 from backup_action.core.problem import STATUS, Kind, Problem, Status
-from backup_action.core.wording import bucket, files, network, oidc, role, rules, safety, settings, sts, vault, warnings
+from backup_action.core.wording import (
+    bucket,
+    files,
+    network,
+    oidc,
+    restoring,
+    role,
+    rules,
+    safety,
+    settings,
+    sts,
+    vault,
+    warnings,
+)
 from backup_action.core.wording.text import Both, Language, Text
 from backup_action.core.wording.words import COMMANDS, STATUSES, VERDICTS, WORDS
 
-__all__ = ["Language", "Quote", "Sentence", "command", "is_warning", "label", "sentence", "status", "verdict", "word"]
+__all__ = [
+    "Language",
+    "Quote",
+    "Sentence",
+    "command",
+    "is_warning",
+    "label",
+    "sentence",
+    "status",
+    "verdict",
+    "word",
+    "word_of",
+]
 
 Quote = Callable[[str], str]
 
@@ -40,6 +65,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **vault.TEXTS,
     **files.TEXTS,
     **safety.TEXTS,
+    **restoring.TEXTS,
     **warnings.TEXTS,
 }
 
@@ -119,6 +145,11 @@ def sentence(problem: Problem, language: Language, quote: Quote = escape.word) -
     )
 
 
+def word_of(name: str, command_name: str) -> str:
+    """The name of a fixed word, or of the one that a command has in its place."""
+    return f"{name}-{command_name}" if f"{name}-{command_name}" in WORDS else name
+
+
 def word(name: str, language: Language, **values: str) -> str:
     """One of the fixed words of a summary or message; `values` fill its placeholders as they are."""
 
@@ -146,6 +177,6 @@ def status(value: str, language: Language) -> str:
 
 def verdict(value: str, language: Language, *, command_name: str, dry_run: bool) -> str:
     """How a run ended, in one sentence. `value` is as for `status`."""
-    sharper = "dry" if dry_run else "notify" if command_name == "notify" else ""
+    sharper = "dry" if dry_run else command_name
     key = f"{value}-{sharper}" if f"{value}-{sharper}" in VERDICTS else value
     return _filled(VERDICTS[key].of(language), {"command": command(command_name, language)}, "")

@@ -48,6 +48,10 @@ VERDICTS: Final[Mapping[str, Word]] = {
         "已读取报告，并按设置 `notify-on` 处理了通知。",
         "The report was read, and the group was told as the setting `notify-on` says.",
     ),
+    "ok-restore": Word(
+        "恢复已完成，没有遗漏；写入的每个文件都已通过 SHA-256 校验。",
+        "Restore complete; nothing was skipped, and every file that was written has the SHA-256 of the snapshot.",
+    ),
     "undelivered": Word(
         "已读取报告，但消息没有送达钉钉群。",
         "The report was read, but the message was not delivered to the DingTalk group.",
@@ -109,6 +113,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "files-so-far": Word("已处理", "Seen so far"),
     "files-uploaded": Word("已上传", "Uploaded"),
     "files-to-upload": Word("将上传", "To upload"),
+    "files-uploaded-restore": Word("已写入", "Written"),
+    "files-to-upload-restore": Word("将写入", "To write"),
     "files-unchanged": Word("未变化", "Unchanged"),
     "files-removed": Word("源端已删除", "Gone from the source"),
     "files-failed": Word("失败", "Failed"),
@@ -121,6 +127,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "details": Word("详情", "Details"),
     "duration": Word("用时", "Duration"),
     "snapshot": Word("快照", "Snapshot"),
+    "no-snapshot-restore": Word("没有找到", "none was found"),
+    "spared": Word("目标中保留不动的文件", "Files of the target left as they are"),
     "no-snapshot": Word("没有提交快照", "none was committed"),
     "digest": Word("快照摘要（SHA-256）", "Snapshot digest (SHA-256)"),
     "digest-short": Word("摘要", "Digest"),
@@ -137,6 +145,10 @@ WORDS: Final[Mapping[str, Word]] = {
     "run": Word("运行", "Run"),
     "open-run": Word("查看运行", "Open the run"),
     "verified": Word("已校验", "Verified"),
+    "verified-yes-restore": Word(
+        "是：写入的每个文件都与快照的 SHA-256 一致",
+        "yes: every file that was written has the SHA-256 of the snapshot",
+    ),
     "verified-yes": Word(
         "是：本次上传的文件均已通过 CRC-64 校验，其余文件与存储空间列表一致",
         "yes: everything sent confirmed by CRC-64, everything else by the listing",
@@ -178,6 +190,19 @@ WORDS: Final[Mapping[str, Word]] = {
         "截至停止时已处理的文件中，将上传 {files} 个（{size}），未变化 {unchanged} 个。",
         "{files} {files:file|files} to upload ({size}), {unchanged} unchanged, of those seen so far.",
     ),
+    "uploaded-line-restore": Word(
+        "已写入 {files} 个文件（{size}），{unchanged} 个已是快照中的内容，共 {total} 个（{total-size}）。",
+        "{files} {files:file|files} written ({size}), {unchanged} there already, {total} in all ({total-size}).",
+    ),
+    "to-upload-line-restore": Word(
+        "将写入 {files} 个文件（{size}），{unchanged} 个已是快照中的内容，共 {total} 个（{total-size}）。",
+        "{files} {files:file|files} to write ({size}), {unchanged} there already, {total} in all ({total-size}).",
+    ),
+    "uploaded-so-far-line-restore": Word(
+        "截至停止时已处理的文件中，已写入 {files} 个（{size}），{unchanged} 个已是快照中的内容。",
+        "{files} {files:file|files} written ({size}), {unchanged} there already, of those seen so far.",
+    ),
+    "spared-line": Word("目标中保留不动 {count} 个。", "{count} left as they are."),
     "report-file": Word("报告", "Report"),
     "failed-line": Word("失败 {count} 个。", "{count} failed."),
     "to-delete-line": Word("将从存储空间删除 {count} 个。", "{count} to remove from the bucket."),

@@ -1,0 +1,211 @@
+"""Writes below one folder, and nowhere else (law 7): every step down is an `openat` that follows no link.
+
+A file is written under another name beside its own, and takes its place only when all of it is on the disk: so each
+path ends as its old content or its whole new one. Links are made as they are, and never followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+import threading
+from typing import Final
+
+from backup_action.adapters.files.folder import step
+from backup_action.core.entry import Entry
+
+TEMPORARY: Final = ".oss-backup-"  # begins the name of a file that is not whole yet
+HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
+PIECE: Final = 1 << 20  # bytes read at a time
+_LEFT = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
+_ZEROS: Final = bytes(HOLE)
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Target:
+    """One folder to restore to. Safe for several threads; every method may raise OSError."""
+
+    def __init__(self, path: str) -> None:
+        """Makes the folder, and those above it, where they are missing."""
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103  (the path may be no UTF-8)
+        self._local = threading.local()
+        self._handles: set[int] = set()
+        self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Lets go of every folder."""
+        while self._handles:
+            os.close(self._handles.pop())
+        os.close(self._top)
+
+    def folder(self, path: str, *, make: bool = True) -> int:
+        """A handle of a folder below, made where it is missing; what stands in its place and is none is replaced.
+
+        It stays open until this thread asks for another one: paths of one folder cost one way down.
+        """
+        last: tuple[str, int] | None = getattr(self._local, "last", None)
+        if last is not None and last[0] == path:
+            return last[1]
+        handle = self._down(path, make=make)
+        if last is not None:
+            self._handles.discard(last[1])
+            os.close(last[1])
+        self._local.last = (path, handle)
+        self._handles.add(handle)
+        return handle
+
+    def _down(self, path: str, *, make: bool) -> int:
+        handle = os.dup(self._top)
+        try:
+            for name in path.split("/") if path else ():
+                below = self._step(handle, name, make=make)
+                os.close(handle)
+                handle = below
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def _step(self, handle: int, name: str, *, make: bool) -> int:
+        try:
+            return step(handle, name)
+        except OSError as error:
+            if not make or error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise
+            if error.errno != errno.ENOENT:
+                os.unlink(name, dir_fd=handle)
+        with contextlib.suppress(FileExistsError):  # another thread was faster
+            os.mkdir(name, 0o700, dir_fd=handle)
+        return step(handle, name)
+
+    def _at(self, path: str, *, make: bool = True) -> tuple[int, str]:
+        """The folder that a path is in, and its name there."""
+        above, _, name = path.rpartition("/")
+        return self.folder(above, make=make), name
+
+    def look(self, path: str) -> os.stat_result | None:
+        """What stands there, links not followed; None for nothing."""
+        try:
+            handle, name = self._at(path, make=False)
+            return os.stat(name, dir_fd=handle, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise
+
+    def open(self, path: str) -> int:
+        """A handle to read a file by."""
+        handle, name = self._at(path, make=False)
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
+
+    def put(self, entry: Entry, data: bytes) -> str:
+        """Writes a new file beside the entry's place, with its mode and time; gives its name."""
+        handle, name = self.begin(entry.path)
+        try:
+            write(handle, data)
+            self.end(handle, entry)
+        except OSError:
+            self.drop(entry.path, name)
+            raise
+        finally:
+            os.close(handle)
+        return name
+
+    def begin(self, path: str) -> tuple[int, str]:
+        """A new empty file beside `path`, to be written by its handle; and its name."""
+        name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        return os.open(name, _NEW, 0o600, dir_fd=self.folder(path.rpartition("/")[0])), name
+
+    def end(self, handle: int, entry: Entry) -> None:
+        """The file is written: it gets its size (there may be a hole at its end), mode and time."""
+        if os.fstat(handle).st_size != entry.size:
+            os.ftruncate(handle, entry.size)
+        _dress(handle, entry)
+
+    def finish(self, entry: Entry, name: str) -> None:
+        """Puts a file that is written into its place; whatever stood there and was no folder is gone then."""
+        handle, last = self._at(entry.path)
+        try:
+            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+        except IsADirectoryError:
+            os.rmdir(last, dir_fd=handle)  # only an empty one gives way
+            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+
+    def drop(self, path: str, name: str) -> None:
+        """Removes a file that `begin` made and nobody finished."""
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self.folder(path.rpartition("/")[0], make=False))
+
+    def dress(self, entry: Entry) -> None:
+        """Gives a file or folder that stands there its mode and time."""
+        above, name = self._at(entry.path)
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+        try:
+            _dress(handle, entry)
+        finally:
+            os.close(handle)
+
+    def link(self, entry: Entry) -> None:
+        """Makes a symbolic link, in the place of whatever is no folder."""
+        handle, last = self._at(entry.path)
+        name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        os.symlink(entry.target, name, dir_fd=handle)
+        try:
+            times = (entry.mtime_ns, entry.mtime_ns)
+            os.utime(name, ns=times, dir_fd=handle, follow_symlinks=False)
+            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+        except OSError:
+            os.unlink(name, dir_fd=handle)
+            raise
+
+    def points(self, path: str) -> str:
+        """Where a link points; "" for what is no link."""
+        handle, name = self._at(path, make=False)
+        is_link = stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
+        return os.readlink(name, dir_fd=handle) if is_link else ""
+
+    def make(self, path: str) -> None:
+        """Makes a folder, and those above it; in one that is there, removes what a restore that was killed left."""
+        handle = self.folder(path)
+        for name in os.listdir(handle):  # noqa: PTH208  (of a handle)
+            if _LEFT.fullmatch(name):
+                os.unlink(name, dir_fd=handle)
+
+    def settle(self) -> None:
+        """Waits until everything that was written is on the disk: one call for many files."""
+        sync = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if sync is None:  # not Linux
+            os.sync()
+        elif sync(self._top) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def write(handle: int, data: bytes, start: int = 0) -> None:
+    """Writes all of it from `start`, leaving holes for long runs of zeros."""
+    view = memoryview(data)
+    for at in range(0, len(data), HOLE):
+        piece = view[at : at + HOLE]
+        if len(piece) == HOLE and piece == _ZEROS:
+            continue
+        done = 0
+        while done < len(piece):
+            done += os.pwrite(handle, piece[done:], start + at + done)
+
+
+def _dress(handle: int, entry: Entry) -> None:
+    os.fchmod(handle, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
+    os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
+
+
+def digest(handle: int) -> str:
+    """SHA-256 of all that the handle has to read."""
+    sha = hashlib.sha256()
+    while data := os.read(handle, PIECE):
+        sha.update(data)
+    return sha.hexdigest()

@@ -1,0 +1,35 @@
+"""A snapshot's paths as a tree that can be written: nothing that leads out of its target, nothing twice.
+
+A snapshot comes from outside, so every path is looked at before the first one is written (law 7): no absolute path,
+no empty segment, `.`, `..` or NUL, no path twice, and nothing below what is no folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from backup_action.core.entry import Entry, Sort
+from backup_action.core.problem import Kind, Stop
+
+
+def check(entries: Iterable[Entry], id: str) -> None:
+    """Raises Stop where a path cannot be written below a target. `id` is the snapshot's. Holds the paths of it all."""
+    sorts: dict[str, Sort] = {}
+    for entry in entries:
+        if any(part in ("", ".", "..") for part in entry.path.split("/")) or "\0" in entry.path + entry.target:
+            raise _damaged(id, f"a path that leads out of its place: {entry.path}")
+        if entry.gone:
+            continue
+        if entry.path in sorts:
+            raise _damaged(id, f"a path that is there twice: {entry.path}")
+        sorts[entry.path] = entry.kind
+    for path in sorts:
+        above = path.rpartition("/")[0]
+        while above:
+            if sorts.get(above, Sort.FOLDER) is not Sort.FOLDER:
+                raise _damaged(id, f"a path below what is no folder: {path}")
+            above = above.rpartition("/")[0]
+
+
+def _damaged(id: str, reason: str) -> Stop:
+    return Stop(Kind.SNAPSHOT_DAMAGED, id, reason=reason)

@@ -1,0 +1,151 @@
+"""The one table of settings: each row is an input of the action, a flag, a variable, and a key of the config file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal
+
+from backup_action.core import address, selector
+from backup_action.core.restoring import OVERWRITE
+
+EVERY: Final = ("backup", "restore", "notify")
+BUCKET: Final = ("backup", "restore")  # verbs that ask the bucket
+type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the table says of one setting besides its name, type and default."""
+
+    help: str
+    rule: Callable[[str], str] | None = None  # the grammar of each value: returns its normal form or raises ValueError
+    together: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None  # the same for all items of a list at once
+    choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+    flag: str = ""  # where the flag's name is not the setting's
+    secret: bool = False
+    set_up: bool = False  # read by the set-up script only; no flag, and the program ignores it
+    verbs: tuple[str, ...] = ("backup",)  # the commands that take it
+
+
+def _sort(annotation: str) -> str:
+    return "text" if annotation.startswith("Literal[") else type_of[annotation]
+
+
+def _row(default: object, help: str, **more: Any) -> Any:
+    return field(default=default, repr=not more.get("secret"), metadata={"row": Row(help, **more)})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. Names are the table's with underscores; defaults are the program's."""
+
+    command: str = _row(
+        "backup", "What to do: `backup`, `restore` or `notify`.", choices=("backup", "restore", "notify")
+    )
+    config: str = _row("", "A config file (TOML) with any of these settings.", verbs=EVERY)
+    profile: str = _row(
+        "", "A profile of the config file: its `[profiles.NAME]` table.", rule=address.profile, verbs=EVERY
+    )
+    role_to_assume: str = _row("", "ARN of the RAM role to assume.", rule=address.role_arn, verbs=BUCKET)
+    oidc_provider_arn: str = _row(
+        "", "ARN of the RAM OIDC provider that trusts GitHub.", rule=address.provider_arn, verbs=BUCKET
+    )
+    audience: str = _row(
+        "sts.aliyuncs.com", "Audience of the OIDC token: a client id of the provider.", rule=address.word, verbs=BUCKET
+    )
+    role_session_name: str = _row(
+        "", "Name of the role's session; default: from the run.", rule=address.session_name, verbs=BUCKET
+    )
+    role_session_expiration: int = _row(
+        3600, "Seconds that the keys live, 900 to 43,200.", low=900, high=43_200, verbs=BUCKET
+    )
+    sts_endpoint: str = _row("", "STS endpoint; default: the region's.", rule=address.endpoint, verbs=BUCKET)
+    region: str = _row("", "Region of the bucket, such as `cn-hangzhou`.", rule=address.region, verbs=BUCKET)
+    bucket: str = _row("", "Name of the bucket.", rule=address.bucket, verbs=BUCKET)
+    prefix: str = _row("", "Place in the bucket; empty: its top.", rule=address.prefix, verbs=BUCKET)
+    endpoint: str = _row("", "OSS endpoint; default: the region's public one.", rule=address.endpoint, verbs=BUCKET)
+    paths: tuple[str, ...] = _row(
+        (), "What to back up, one path a line; `SRC => DEST` chooses the place in the bucket.", flag="--path"
+    )
+    exclude: tuple[str, ...] = _row((), "Patterns of what to leave out, as in .gitignore, one a line.", verbs=BUCKET)
+    include: tuple[str, ...] = _row(
+        (), "Patterns of the only files to take, as in .gitignore, one a line.", verbs=BUCKET
+    )
+    source: str = _row(
+        "", "Name that snapshots belong to; default: the repository, or the host.", rule=address.word, verbs=BUCKET
+    )
+    snapshot: str = _row(
+        "latest",
+        "What to restore: `latest`, an id or its beginning, or a time.",
+        rule=selector.check,
+        verbs=("restore",),
+    )
+    target: str = _row("", "The folder to restore to.", verbs=("restore",))
+    overwrite: str = _row(
+        "if-changed",
+        "What to do about files that are in the target: `if-changed`, `always`, `if-newer` or `never`.",
+        choices=OVERWRITE,
+        verbs=("restore",),
+    )
+    layout: str = _row(
+        "tree", "How files lie in the bucket: `tree`, each an object of its own.", choices=("tree",), verbs=BUCKET
+    )
+    history: str = _row(
+        "auto", "Keep what a run replaces or removes: `auto`, or `none` for the newest only.", choices=("auto", "none")
+    )
+    delete: bool = _row(False, "Remove from the bucket what is gone from the disk, if a snapshot of ours named it.")
+    max_shrink: int = _row(50, "Percent of the files or bytes that may be gone since the last run, 0 to 100.", high=100)
+    max_change: int = _row(50, "Percent of the files that may change while history is off, 0 to 100.", high=100)
+    follow_symlinks: bool = _row(False, "Back up what a link leads to, where that is below the same path.")
+    storage_class: str = _row("", "Storage class of the files; default: the bucket's.", choices=address.CLASSES)
+    server_side_encryption: str = _row(
+        "", "Encryption by OSS; default: the bucket's.", choices=("AES256", "KMS", "SM4")
+    )
+    kms_key_id: str = _row("", "The KMS key, for `server-side-encryption: KMS`; default: OSS's own.", rule=address.word)
+    tags: tuple[str, ...] = _row(
+        (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag, together=address.tags
+    )
+    concurrency: int = _row(128, "Requests to the bucket at a time, 1 to 512.", low=1, high=512, verbs=BUCKET)
+    bandwidth_limit: str = _row(
+        "", "Most bytes to send in a second, such as `20MB`; default: no limit.", rule=address.rate
+    )
+    deadline_minutes: int = _row(0, "Minutes after which nothing more is sent; 0: no end, at most 7,200.", high=7_200)
+    proxy: str = _row(
+        "", "HTTP proxy for every neighbour: `http://host:port`.", rule=address.proxy, secret=True, verbs=EVERY
+    )
+    ca_bundle: str = _row("", "File of the certificates (PEM) to trust in place of the usual ones.", verbs=EVERY)
+    dry_run: bool = _row(False, "Say what would be done, and write nothing.", verbs=BUCKET)
+    language: Literal["zh", "en"] = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"), verbs=EVERY)
+    dingtalk_webhook: str = _row(
+        "", "Address of a DingTalk robot to tell.", rule=address.webhook, secret=True, verbs=EVERY
+    )
+    dingtalk_secret: str = _row("", "The robot's signing secret (`SEC…`).", rule=address.word, secret=True, verbs=EVERY)
+    dingtalk_keyword: str = _row("", "The robot's keyword, put into the message where it is missing.", verbs=EVERY)
+    dingtalk_at: tuple[str, ...] = _row(
+        (), "Whom to mention: mobile numbers, user ids, or `all`, one a line.", verbs=EVERY
+    )
+    notify_on: Literal["always", "problem", "never"] = _row(
+        "always",
+        "When to tell DingTalk: `always`, `problem` or `never`.",
+        choices=("always", "problem", "never"),
+        verbs=EVERY,
+    )
+    report: str = _row("", "A report file to tell of, for `notify`.", verbs=("notify",))
+    allow_static_keys: bool = _row(
+        False, "Use the `ALIBABA_CLOUD_ACCESS_KEY_…` of the environment in place of OIDC.", verbs=BUCKET
+    )
+    python: str = _row("", "Python interpreter, 3.11 or newer; default: the newest found.", set_up=True)
+    index_url: str = _row("", "Package index for the set-up, such as a mirror in China.", set_up=True)
+    cache: bool = _row(True, "`false` makes a fresh environment for this job.", set_up=True)
+
+
+TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] for f in fields(Settings)}
+SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): _sort(str(f.type)) for f in fields(Settings)}
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "backup": ("bucket", "region", "paths"),
+    "restore": ("bucket", "region", "target"),
+    "notify": (),
+}
