@@ -124,6 +124,21 @@ def test_real_trees_through_the_actions_steps(box: Box) -> None:
     assert read_back(box, "real/") == wanted
 
 
+def test_a_restore_is_a_command_of_the_action_too(box: Box) -> None:
+    workspace = box.folder / "workspace"
+    (workspace / "data").mkdir(parents=True)
+    hostile(workspace / "data")
+    backed = act(box, {"paths": "data", "prefix": "p", "language": "en"})
+    assert backed.conclusion == "success", backed.log
+    run = act(box, {"command": "restore", "target": "back", "prefix": "p", "language": "zh"})
+    assert run.conclusion == "success", run.log
+    assert disk(workspace / "back/data") == disk(workspace / "data")
+    assert run.outputs["status"] == "ok" and run.outputs["verified"] == "true"
+    assert run.outputs["snapshot-id"] == backed.outputs["snapshot-id"]
+    assert run.outputs["files-uploaded"] == run.outputs["files-total"] == str(len(disk(workspace / "data")))
+    assert "恢复" in run.summary and "SHA-256" in run.summary and "恢复" in box.messages()[-1]["title"]
+
+
 def test_what_people_find_after_a_run(box: Box) -> None:
     (box.folder / "workspace/data").mkdir(parents=True)
     (box.folder / "workspace/data/x.csv").write_text("1,2\n")
