@@ -50,7 +50,7 @@ def _blocks(report: Report, language: Language) -> Iterator[str]:
     if is_counted(report):
         yield f"### {word('numbers', language)}"
         yield _counts(report, language)
-        if report.roots:
+        if report.roots and report.command == "backup":
             yield _roots(report, language)
     yield from history.blocks(report, language)
     yield _details(report, language)
@@ -68,8 +68,8 @@ def _counts(report: Report, language: Language) -> str:
     rows = [
         (total, counts.files_total, numbers.size(counts.bytes_total)),
         (uploaded, counts.files_uploaded, numbers.size(counts.bytes_uploaded)),
-        ("files-unchanged", counts.files_unchanged, ""),
-        ("files-removed", counts.files_removed, ""),
+        (word_of("files-unchanged", report.command), counts.files_unchanged, ""),
+        *[("files-removed", counts.files_removed, "")] * (report.command == "backup"),
         ("files-failed", counts.files_failed, ""),
     ]
     head = [word(name, language) for name in ("what", "files", "size")]
@@ -113,6 +113,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     drift = {name: report.problem_counts.get(f"drift.{name}", 0) for name in ("missing", "replaced")}
     if any(drift.values()):
         yield "drift", word("drift-count", language, **{name: numbers.count(n) for name, n in drift.items()})
+    if report.command == "restore" and report.roots:
+        yield "restored-to", _code(report.roots[0].source)
     yield "spared", numbers.count(report.spared_files) if report.spared_files else ""
     if report.deleted_objects:
         yield "to-delete" if report.dry_run else "deleted", numbers.count(report.deleted_objects)
@@ -135,7 +137,8 @@ def _place(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield "target", _code(target.bucket) + region
     yield "prefix", _code(target.prefix) if target.prefix else word("none", language)
     yield "layout", _code(target.layout)
-    asked = bool(report.requests)  # before the bucket has told, "" does not mean never
+    # Before the bucket has told, "" does not mean never; and a restore does not ask.
+    asked = bool(report.requests) and report.command == "backup"
     yield "versioning", _code(target.versioning) if target.versioning else word("never-versioned", language) * asked
 
 

@@ -128,6 +128,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "duration": Word("用时", "Duration"),
     "snapshot": Word("快照", "Snapshot"),
     "no-snapshot-restore": Word("没有找到", "none was found"),
+    "files-unchanged-restore": Word("已是快照中的内容", "There already"),
+    "restored-to": Word("恢复到", "Restored to"),
     "spared": Word("目标中保留不动的文件", "Files of the target left as they are"),
     "no-snapshot": Word("没有提交快照", "none was committed"),
     "digest": Word("快照摘要（SHA-256）", "Snapshot digest (SHA-256)"),
