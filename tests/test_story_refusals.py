@@ -66,7 +66,7 @@ MALFORMED = {
     "dingtalk-webhook": ("https://example.com/robot/send?access_token=x", "oapi.dingtalk.com"),
     "notify-on": ("sometimes", "problem"), "storage-class": ("Cold", "ColdArchive"), "tags": ("team", "key=value"),
     "bandwidth-limit": ("fast", "20MB"), "proxy": ("https://proxy.example:3128", "http://host:port"),
-    "command": ("restore", "backup"),
+    "command": ("resurrect", "restore"),
 }  # fmt: skip
 ELEVEN = [f"k{number}=v" for number in range(11)]
 HOSTILE_ENDPOINTS = [
