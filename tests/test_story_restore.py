@@ -256,6 +256,8 @@ def test_parts_of_a_snapshot_and_a_dry_run(box: Box) -> None:
     assert restore(box, "--include", "/t/e/", "--exclude", "g.csv").code == 0
     assert disk(box.folder / "back").keys() == {"t/e/c.csv"}
     assert restore(box, "--include", "/t/d/b.txt").code == 0
+    nothing = restore(box, "--include", "/d/b.txt")
+    assert (nothing.code, nothing.told.problem_counts) == (2, {"snapshot.unknown": 1}) and "`include`" in nothing.text
     assert disk(box.folder / "back").keys() == {"t/e/c.csv", "t/d/b.txt"}
 
 

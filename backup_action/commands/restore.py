@@ -40,6 +40,8 @@ async def restore(settings: Settings, environ: Mapping[str, str], draft: Draft, 
                 dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
             await download.run(wanted(snapshot, chosen))
+        if chosen.included and not draft.tally.total().files_total + draft.tally.links:
+            raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="nothing")  # a slip of the pen is no success
         draft.verified = not (settings.dry_run or draft.tally.problem_counts)
 
 
