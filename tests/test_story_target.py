@@ -216,3 +216,40 @@ def test_a_full_disk_keeps_what_stood_there(box: Box) -> None:
         pytest.skip("no file system can be mounted here")
     assert ended.stdout.splitlines()[-5:] == ["3", "a", "b", "large", "old"], ended.stdout
     assert "t/large could not be written" in ended.stderr
+
+
+def test_a_link_to_nul_is_refused_and_no_mode_sets_a_user(box: Box) -> None:
+    (box.tree / "a").write_bytes(b"1")
+    (box.tree / "l").symlink_to("a")
+    assert box.backup().code == 0
+    rewrite(box, lambda entries: [e | ({"mode": 0o106755} if e["path"] in ("t", "t/a") else {}) for e in entries])
+    assert restore(box).code == 0
+    for path in (box.folder / "back/t", box.folder / "back/t/a"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    rewrite(box, lambda entries: [e | ({"target": "a\0"} if e["kind"] == "link" else {}) for e in entries])
+    assert restore(box).told.problem_counts == {"snapshot.damaged": 1}
+
+
+def test_links_are_spared_and_timed_as_files_are(box: Box) -> None:
+    (box.tree / "new").write_bytes(b"1")
+    (box.tree / "l").symlink_to("new")
+    os.utime(box.tree / "l", ns=(1, 5_000_000_000), follow_symlinks=False)
+    assert box.backup().code == 0
+    (box.folder / "back/t").mkdir(parents=True)
+    (box.folder / "back/t/l").symlink_to("old")
+    for overwrite, target in (("never", "old"), ("if-newer", "old"), ("if-changed", "new")):
+        assert restore(box, "--overwrite", overwrite).code == 0
+        assert os.readlink(box.folder / "back/t/l") == target
+    assert facts(box.folder / "back/t") == facts(box.tree)
+
+
+def test_an_object_that_is_another_one_by_now_is_not_asked_for_its_bytes_while_the_history_has_them(box: Box) -> None:
+    (box.tree / "a").write_bytes(b"1")
+    assert box.backup().code == 0
+    first = box.snapshots()[0][0]["head"]["id"]
+    (box.tree / "a").write_bytes(b"2")
+    assert box.backup("--max-change", "100").code == 0
+    gets = box.sent("oss.get")
+    assert restore(box, "--snapshot", first).code == 0
+    assert (box.folder / "back/t/a").read_bytes() == b"1"
+    assert box.sent("oss.get") - gets == 3, "the snapshot, one that did not match, and the history"
