@@ -165,6 +165,16 @@ def test_a_path_below_a_link_of_the_same_snapshot_is_refused(box: Box) -> None:
     assert not (box.folder / "x").exists()
 
 
+def test_a_path_that_is_there_twice_is_refused(box: Box) -> None:
+    for name in ("a", "b"):
+        (box.tree / name).write_bytes(name.encode())
+    assert box.backup().code == 0
+    rewrite(box, renamed("t/a"))
+    ended = restore(box)
+    assert ended.code == 6 and "there twice" in ended.text
+    assert not (box.folder / "back").exists()
+
+
 def test_links_that_are_in_the_target_already_are_not_followed(box: Box) -> None:
     (box.tree / "d").mkdir()
     (box.tree / "d/x").write_bytes(b"new")
