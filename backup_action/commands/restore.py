@@ -34,22 +34,25 @@ async def restore(settings: Settings, environ: Mapping[str, str], draft: Draft, 
         snapshot = await vault.choose(settings.snapshot)
         await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id)
         draft.snapshot = line(snapshot)
-        with open_target(settings.target) as target:
+        with open_target(settings) as target:
             download = Download(
                 Contents(vault), target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
                 dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
             await download.run(wanted(snapshot, chosen))
-        draft.verified = not draft.tally.total().files_failed
+        if chosen.included and not draft.tally.total().files_total + draft.tally.links:
+            raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="nothing")  # a slip of the pen is no success
+        draft.verified = not (settings.dry_run or draft.tally.problem_counts)
 
 
 @contextmanager
-def open_target(path: str) -> Iterator[Target]:
-    """The folder to restore to. Raises Stop where it cannot be made or opened."""
+def open_target(settings: Settings) -> Iterator[Target]:
+    """The folder to restore to; a dry run makes none. Raises Stop where it cannot be made or opened."""
     try:
-        target = Target(path)
+        spare = settings.overwrite in ("never", "if-newer")
+        target = Target(settings.target, make=not settings.dry_run, spare=spare)
     except OSError as error:
-        raise Stop(Kind.TARGET_UNUSABLE, path, reason=error.strerror) from None
+        raise Stop(Kind.TARGET_UNUSABLE, settings.target, reason=error.strerror) from None
     try:
         yield target
     finally:
@@ -64,12 +67,20 @@ def line(snapshot: Snapshot) -> SnapshotLine:
 
 
 def wanted(snapshot: Snapshot, chosen: Selection) -> Iterator[Entry]:
-    """What of a snapshot is restored: patterns are matched against its paths, from its top."""
+    """What of a snapshot is restored: patterns are matched against its paths, from its top.
+
+    With `include` a folder is, where something in it is: it comes before that, as in the snapshot.
+    """
+    above: list[Entry] = []
     for entry in snapshot.entries():
         if entry.gone:
             continue
-        if entry.kind is Sort.FOLDER:
-            if chosen.included is None and chosen.takes_folder(entry.path):
+        if entry.kind is not Sort.FOLDER:
+            if chosen.takes(entry.path):
+                yield from (folder for folder in above if entry.path.startswith(f"{folder.path}/"))
+                above = []
                 yield entry
-        elif chosen.takes(entry.path):
+        elif chosen.included is not None:
+            above = [folder for folder in above if entry.path.startswith(f"{folder.path}/")] + [entry]
+        elif chosen.takes_folder(entry.path):
             yield entry

@@ -42,6 +42,11 @@ class Need(enum.Enum):
     KEEP = "keep"
 
 
+def is_dressed(entry: Entry, found: Found | None) -> bool:
+    """Whether mode and time are the snapshot's already."""
+    return found is not None and found.st_mtime_ns == entry.mtime_ns and not (found.st_mode ^ entry.mode) & 0o777
+
+
 def need(entry: Entry, found: Found | None, overwrite: str) -> Need:
     """For a file or link; `found` is what stands in its place."""
     if found is None:

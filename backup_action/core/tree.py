@@ -1,7 +1,8 @@
 """A snapshot's paths as a tree that can be written: nothing that leads out of its target, nothing twice.
 
 A snapshot comes from outside, so every path is looked at before the first one is written (law 7): no absolute path,
-no empty segment, `.`, `..` or NUL, no path twice, and nothing below what is no folder.
+no empty segment, `.`, `..` or NUL, no path twice, and nothing below what is no folder. Nor is anything written where
+a size, a time or the way to a content is none that this program knows (law 8).
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ def check(entries: Iterable[Entry], id: str) -> None:
     for entry in entries:
         if any(part in ("", ".", "..") for part in entry.path.split("/")) or "\0" in entry.path + entry.target:
             raise _damaged(id, f"a path that leads out of its place: {entry.path}")
+        if entry.size < 0 or not -(1 << 63) <= entry.mtime_ns // 10**9 < 1 << 63:
+            raise _damaged(id, f"a size or time that no file has: {entry.path}")
+        if entry.chunks or not (entry.etag.isascii() and entry.etag.isprintable()):
+            raise _damaged(id, f"content that is told of in an unknown way: {entry.path}")
         if entry.gone:
             continue
         if entry.path in sorts:

@@ -12,18 +12,17 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from backup_action.adapters.files import target as disk
 from backup_action.adapters.files.target import Target
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.problem import Kind, Problem, Stop
-from backup_action.core.restoring import Need, need
+from backup_action.core.restoring import Need, is_dressed, need
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, Crew, together
-from backup_action.vault.contents import Contents, Missing, frozen
+from backup_action.vault.contents import PLACES, Contents, Missing, lacking
 
 STRETCH: Final = 8 << 20  # bytes fetched at a time
 HELD: Final = 32 << 20  # bytes of small files in memory
@@ -31,22 +30,13 @@ SETTLED: Final = 1024  # files that one wait for the disk serves
 BATCH: Final = 256  # entries looked at in one go off the event loop
 WRITERS: Final = 4  # threads
 LARGE: Final = 2  # large files at a time
-PLACES: Final = 2  # where a content may be: under its key or version, and in the history
 WINDOW: Final = 3  # stretches of a large file that are fetched at a time
 
 T = TypeVar("T")
 
 
 class Altered(Exception):
-    """What was fetched is not what the snapshot says."""
-
-
-@dataclass(slots=True)
-class _Written:
-    """A file that is whole, beside its place."""
-
-    entry: Entry
-    name: str
+    """What was fetched is not what the snapshot says. Its argument is the number of the place that had it."""
 
 
 class Download:
@@ -66,7 +56,7 @@ class Download:
         self._concurrency = concurrency
         self._folders: Spool[Entry] = Spool(Entry)
         self._links: Spool[Entry] = Spool(Entry)
-        self._written: list[_Written] = []
+        self._written: list[tuple[Entry, str]] = []  # files that are whole, beside their places
         self._files = 0  # that were looked at: each must come to an end
         self._settling = asyncio.Lock()
 
@@ -84,8 +74,6 @@ class Download:
             if self._tally.total().files_total != self._files:
                 raise AssertionError("not every file was accounted for")
         finally:
-            for left in self._written:
-                self._target.drop(left.entry.path, left.name)
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _feed(self, group: asyncio.TaskGroup, entries: Iterable[Entry]) -> None:
@@ -140,10 +128,13 @@ class Download:
         """Whether a file must be fetched; one that has the content already gets its mode and time."""
         found = self._target.look(entry.path)
         what = need(entry, found, self._overwrite)
-        if what is Need.COMPARE:
-            what = Need.DRESS if self._has_content(entry) else Need.FETCH
-        if what is Need.DRESS and not self._dry:
-            self._target.dress(entry)
+        try:
+            if what is Need.COMPARE:
+                what = Need.DRESS if self._has_content(entry) else Need.FETCH
+            if what is Need.DRESS and not (self._dry or is_dressed(entry, found)):
+                self._target.dress(entry)
+        except PermissionError:  # it may not be read, but a new one may take its place
+            what = Need.FETCH
         if what is Need.KEEP:
             self._tally.spared += 1
         return what is Need.FETCH
@@ -151,7 +142,7 @@ class Download:
     def _has_content(self, entry: Entry) -> bool:
         handle = self._target.open(entry.path)
         try:
-            return disk.digest(handle) == entry.sha256
+            return disk.digest(handle, self._stopped) == entry.sha256
         finally:
             os.close(handle)
 
@@ -173,15 +164,17 @@ class Download:
         if self._dry:
             self._tally.sent(0, entry.size)
             return
-        for altered in range(2 * PLACES):  # each place is asked twice: what is altered on the way is no damage
+        place, altered = 0, set[int]()
+        while place < PLACES:  # each is asked twice: what is altered on the way is no damage
             try:
-                name = await how(entry, altered // 2)
-                self._written.append(_Written(entry, name))  # not in one line: the list is another one by now
+                name = await how(entry, place)
+                self._written.append((entry, name))  # not in one line: the list is another one by now
                 break
-            except Altered:
-                continue
+            except Altered as error:
+                place = error.args[0] + (error.args[0] in altered)
+                altered.add(error.args[0])
             except (Missing, OSError, Stop) as error:
-                self._fail(entry, _problem(error, entry, altered))
+                self._fail(entry, _problem(error, entry, len(altered)))
                 return
         else:
             self._fail(entry, Problem(Kind.CONTENT_ALTERED, entry.path))
@@ -190,11 +183,11 @@ class Download:
 
     async def _whole(self, entry: Entry, place: int) -> str:
         """Fetches and writes a small file, from that place on; the name it has. Raises Altered and Missing."""
-        data, _ = await self._contents.read(entry, 0, entry.size, past=place)
+        data, place = await self._contents.read(entry, 0, entry.size, past=place)
 
         def work() -> str:
             if hashlib.sha256(data).hexdigest() != entry.sha256:
-                raise Altered
+                raise Altered(place)
             return self._target.put(entry, data)
 
         return await self._aside(work)
@@ -213,9 +206,9 @@ class Download:
                         place = await self._take(handle, sha, *pending.pop(0))
                 for start, task in pending:
                     place = await self._take(handle, sha, start, task)
-            await self._aside(lambda: self._target.end(handle, entry))
             if sha.hexdigest() != entry.sha256:
-                raise Altered
+                raise Altered(place)
+            await self._aside(lambda: self._target.end(handle, entry))
             return name
         except BaseException:
             self._target.drop(entry.path, name)
@@ -240,15 +233,21 @@ class Download:
             if done:
                 await self._aside(lambda: self._place(done))
 
-    def _place(self, done: list[_Written]) -> None:
-        self._target.settle()
-        for one in sorted(done, key=lambda one: one.entry.path):
+    def _place(self, done: list[tuple[Entry, str]]) -> None:
+        lost: OSError | None = None
+        try:
+            self._target.settle()
+        except OSError as error:  # the disk says it once: none of these may take its place
+            lost = error
+        for entry, name in sorted(done, key=lambda one: one[0].path):
             try:
-                self._target.finish(one.entry, one.name)
-                self._tally.sent(0, one.entry.size)
+                if lost:
+                    raise lost
+                self._target.finish(entry, name)
+                self._tally.sent(0, entry.size)
             except OSError as error:
-                self._target.drop(one.entry.path, one.name)
-                self._fail(one.entry, _problem(error, one.entry, 0))
+                self._target.drop(entry.path, name)
+                self._fail(entry, _problem(error, entry, 0))
 
     def _finish(self) -> None:
         """Links, then the modes and times of folders, from the innermost out."""
@@ -280,15 +279,19 @@ class Download:
             self._tally.tell(problem)
 
     async def _aside(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """In a thread, to its end: a task that is cancelled meanwhile takes nothing from under its hands."""
+        done = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])
+            raise
 
 
 def _problem(error: Exception, entry: Entry, altered: int) -> Problem:
     """What keeps one file from being restored; raises what concerns the whole run."""
-    if isinstance(error, Missing):
-        return Problem(Kind.CONTENT_ALTERED if altered else Kind.CONTENT_MISSING, entry.path)
     if isinstance(error, OSError):
         return Problem(Kind.TARGET_UNWRITABLE, entry.path, {"reason": error.strerror or type(error).__name__})
-    if isinstance(error, Stop) and (problem := frozen(error, entry)):
+    if problem := lacking(error, entry, altered):
         return problem
     raise error

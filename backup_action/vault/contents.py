@@ -11,7 +11,8 @@ from backup_action.vault.catalogue import Vault
 from backup_action.vault.history import history_key
 
 # Answers that say: it is not here. Any other refusal ends the run, or costs one file.
-_ELSEWHERE: Final = ("PreconditionFailed",)
+_ELSEWHERE: Final = ("PreconditionFailed", "InvalidRange")  # another content, or a shorter one
+PLACES: Final = 3  # where a content may be
 FROZEN: Final = "InvalidObjectState"
 
 
@@ -47,16 +48,25 @@ class Contents:
         raise Missing
 
     def _places(self, entry: Entry) -> list[tuple[str, str, str]]:
-        """Key, ETag and version of every place that may have it, the likeliest first; "" asks for none."""
+        """Key, ETag and version of every place that may have it, the likeliest first; "" asks for none.
+
+        The last is what the key has now, whatever it is: in a copy of the bucket versions and ETags are others, and
+        what was fetched is held against its SHA-256 anyway.
+        """
         key = self._vault.prefix + entry.place
         kept = (history_key(self._vault.prefix, entry.sha256), "", "")
         if entry.has_version:
-            return [(key, "", entry.version), kept]
-        return [(key, entry.etag, ""), kept]
+            return [(key, "", entry.version), kept, (key, "", "")]
+        return [(key, entry.etag, ""), kept, (key, "", "")]
 
 
-def frozen(stop: Stop, entry: Entry) -> Problem | None:
-    """The problem of a file whose object must be thawed first, if that is what a refusal means."""
-    if stop.problem.facts.get("code") != FROZEN:
-        return None
-    return Problem(Kind.CONTENT_FROZEN, entry.path, stop.problem.facts)
+def lacking(error: Exception, entry: Entry, altered: int) -> Problem | None:
+    """The problem of one file whose content is nowhere, or must be thawed first; None for what concerns the whole run.
+
+    `altered` counts the places that had another content.
+    """
+    if isinstance(error, Missing):
+        return Problem(Kind.CONTENT_ALTERED if altered else Kind.CONTENT_MISSING, entry.path)
+    if isinstance(error, Stop) and error.problem.facts.get("code") == FROZEN:
+        return Problem(Kind.CONTENT_FROZEN, entry.path, error.problem.facts)
+    return None

@@ -15,6 +15,7 @@ import re
 import secrets
 import stat
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from backup_action.adapters.files.folder import step
@@ -31,18 +32,29 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 class Target:
     """One folder to restore to. Safe for several threads; every method may raise OSError."""
 
-    def __init__(self, path: str) -> None:
-        """Makes the folder, and those above it, where they are missing."""
-        os.makedirs(path, exist_ok=True)  # noqa: PTH103  (the path may be no UTF-8)
+    def __init__(self, path: str, *, make: bool = True, spare: bool = False) -> None:
+        """Makes the folder, and those above it, where they are missing; without `make` it is as one that is empty.
+
+        `spare`: what is no folder does not give way to one.
+        """
         self._local = threading.local()
         self._handles: set[int] = set()
-        self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._begun: dict[str, str] = {}  # path by the name of a file that is in no place yet
+        self._spare = spare
+        self._top = -1
+        if make:
+            os.makedirs(path, exist_ok=True)  # noqa: PTH103  (the path may be no UTF-8)
+        with contextlib.nullcontext() if make else contextlib.suppress(FileNotFoundError):
+            self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Lets go of every folder."""
+        """Removes what was begun and has no place yet, and lets go of every folder. No thread writes any more."""
+        for name, path in list(self._begun.items()):
+            self.drop(path, name)
         while self._handles:
             os.close(self._handles.pop())
-        os.close(self._top)
+        if self._top >= 0:
+            os.close(self._top)
 
     def folder(self, path: str, *, make: bool = True) -> int:
         """A handle of a folder below, made where it is missing; what stands in its place and is none is replaced.
@@ -61,6 +73,8 @@ class Target:
         return handle
 
     def _down(self, path: str, *, make: bool) -> int:
+        if self._top < 0:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         handle = os.dup(self._top)
         try:
             for name in path.split("/") if path else ():
@@ -79,9 +93,11 @@ class Target:
             if not make or error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise
             if error.errno != errno.ENOENT:
+                if self._spare:
+                    raise
                 os.unlink(name, dir_fd=handle)
         with contextlib.suppress(FileExistsError):  # another thread was faster
-            os.mkdir(name, 0o700, dir_fd=handle)
+            os.mkdir(name, dir_fd=handle)
         return step(handle, name)
 
     def _at(self, path: str, *, make: bool = True) -> tuple[int, str]:
@@ -120,6 +136,7 @@ class Target:
     def begin(self, path: str) -> tuple[int, str]:
         """A new empty file beside `path`, to be written by its handle; and its name."""
         name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        self._begun[name] = path
         return os.open(name, _NEW, 0o600, dir_fd=self.folder(path.rpartition("/")[0])), name
 
     def end(self, handle: int, entry: Entry) -> None:
@@ -131,16 +148,14 @@ class Target:
     def finish(self, entry: Entry, name: str) -> None:
         """Puts a file that is written into its place; whatever stood there and was no folder is gone then."""
         handle, last = self._at(entry.path)
-        try:
-            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
-        except IsADirectoryError:
-            os.rmdir(last, dir_fd=handle)  # only an empty one gives way
-            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+        _replace(handle, name, last)
+        self._begun.pop(name, None)
 
     def drop(self, path: str, name: str) -> None:
         """Removes a file that `begin` made and nobody finished."""
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=self.folder(path.rpartition("/")[0], make=False))
+        self._begun.pop(name, None)
 
     def dress(self, entry: Entry) -> None:
         """Gives a file or folder that stands there its mode and time."""
@@ -152,14 +167,14 @@ class Target:
             os.close(handle)
 
     def link(self, entry: Entry) -> None:
-        """Makes a symbolic link, in the place of whatever is no folder."""
+        """Makes a symbolic link, in the place of whatever is no folder, or an empty one."""
         handle, last = self._at(entry.path)
         name = f"{TEMPORARY}{secrets.token_hex(8)}"
         os.symlink(entry.target, name, dir_fd=handle)
         try:
             times = (entry.mtime_ns, entry.mtime_ns)
             os.utime(name, ns=times, dir_fd=handle, follow_symlinks=False)
-            os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+            _replace(handle, name, last)
         except OSError:
             os.unlink(name, dir_fd=handle)
             raise
@@ -171,11 +186,22 @@ class Target:
         return os.readlink(name, dir_fd=handle) if is_link else ""
 
     def make(self, path: str) -> None:
-        """Makes a folder, and those above it; in one that is there, removes what a restore that was killed left."""
+        """Makes a folder, and those above it; in one that is there, removes what a restore that was killed left.
+
+        Until `dress` nobody but its owner may enter a new one, and the owner may write to it, whatever its mode was.
+        """
+        above, last = self._at(path)
+        try:
+            mode = os.stat(last, dir_fd=above, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
+                _open_up(above, last, stat.S_IMODE(mode))
+        except FileNotFoundError:
+            os.mkdir(last, 0o700, dir_fd=above)
         handle = self.folder(path)
         for name in os.listdir(handle):  # noqa: PTH208  (of a handle)
-            if _LEFT.fullmatch(name):
-                os.unlink(name, dir_fd=handle)
+            if _LEFT.fullmatch(name) and name not in self._begun:
+                with contextlib.suppress(IsADirectoryError):
+                    os.unlink(name, dir_fd=handle)
 
     def settle(self) -> None:
         """Waits until everything that was written is on the disk: one call for many files."""
@@ -198,14 +224,32 @@ def write(handle: int, data: bytes, start: int = 0) -> None:
             done += os.pwrite(handle, piece[done:], start + at + done)
 
 
+def _replace(handle: int, name: str, last: str) -> None:
+    """Renames in one folder; of folders only an empty one gives way."""
+    try:
+        os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+    except IsADirectoryError:
+        os.rmdir(last, dir_fd=handle)
+        os.rename(name, last, src_dir_fd=handle, dst_dir_fd=handle)
+
+
+def _open_up(above: int, name: str, mode: int) -> None:
+    """Lets a folder's owner in. Its handle may be one that cannot read, which `fchmod` refuses."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        os.chmod(f"/proc/self/fd/{handle}", mode | 0o700)  # noqa: PTH101  (of a handle)
+    finally:
+        os.close(handle)
+
+
 def _dress(handle: int, entry: Entry) -> None:
     os.fchmod(handle, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
     os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
-def digest(handle: int) -> str:
-    """SHA-256 of all that the handle has to read."""
+def digest(handle: int, stopped: Callable[[], bool]) -> str:
+    """SHA-256 of all that the handle has to read, or of less when it is stopped."""
     sha = hashlib.sha256()
-    while data := os.read(handle, PIECE):
+    while not stopped() and (data := os.read(handle, PIECE)):
         sha.update(data)
     return sha.hexdigest()

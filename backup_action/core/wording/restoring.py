@@ -46,6 +46,19 @@ TEXTS: Final[Mapping[str, Both]] = {
             "restore elsewhere give the name that it had.",
         ),
     ),
+    "snapshot.unknown#nothing": Both(
+        zh=Text(
+            "没有要恢复的内容",
+            "快照 {where} 中没有任何文件符合 `include`。",
+            "请检查设置 `include` 和 `exclude`：它们与快照中的路径匹配，路径从快照的顶层写起，例如 `/data/2026/`。",
+        ),
+        en=Text(
+            "Nothing to restore",
+            "No file of the snapshot {where} matches `include`.",
+            "Look at the settings `include` and `exclude`: they are matched against the snapshot's paths, from its "
+            "top, such as `/data/2026/`.",
+        ),
+    ),
     Kind.CONTENT_MISSING.value: Both(
         zh=Text(
             "存储空间中缺少内容",
