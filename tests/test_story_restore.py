@@ -262,6 +262,7 @@ def test_parts_of_a_snapshot_and_a_dry_run(box: Box) -> None:
     assert box.backup().code == 0
     dry = restore(box, "--dry-run", "--exclude", "*.txt")
     assert dry.code == 0 and dry.told.counts.files_uploaded == 3 and "3 files to write" in dry.text
+    assert "3 files of the snapshot to restore" in dry.text, "it says how far it is while it runs"
     assert disk(box.folder / "back") == {}
     assert restore(box, "--include", "/t/e/", "--exclude", "g.csv").code == 0
     assert disk(box.folder / "back").keys() == {"t/e/c.csv"}

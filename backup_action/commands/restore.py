@@ -6,12 +6,13 @@ What is missing or changed is fetched, proven, and put into place. Nothing is wr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
 from backup_action import access
+from backup_action.adapters import progress
 from backup_action.adapters.files.target import Target
-from backup_action.core import selection, tree
+from backup_action.core import render, selection, tree
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.report import Draft, SnapshotLine
@@ -39,10 +40,22 @@ async def restore(settings: Settings, environ: Mapping[str, str], draft: Draft, 
                 Contents(vault), target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
                 dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
-            await download.run(wanted(snapshot, chosen))
+            async with watched(snapshot, chosen, settings, environ, draft):
+                await download.run(wanted(snapshot, chosen))
         if chosen.included and not draft.tally.total().files_total + draft.tally.links:
             raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="nothing")  # a slip of the pen is no success
         draft.verified = not (settings.dry_run or draft.tally.problem_counts)
+
+
+@asynccontextmanager
+async def watched(
+    snapshot: Snapshot, chosen: Selection, settings: Settings, environ: Mapping[str, str], draft: Draft
+) -> AsyncIterator[None]:
+    """Says how far the restore is while it runs."""
+    sizes = [entry.size for entry in wanted(snapshot, chosen) if entry.kind is Sort.FILE]
+    await progress.tell(render.restoring(len(sizes), sum(sizes), settings.language))
+    async with progress.shown(draft.tally, len(sizes), sum(sizes), settings.language, environ):
+        yield
 
 
 @contextmanager

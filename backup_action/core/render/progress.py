@@ -20,6 +20,11 @@ def sending(files: int, size: int, language: Language, *, dry_run: bool) -> str:
     return word(name, language, files=numbers.count(files), size=numbers.size(size))
 
 
+def restoring(files: int, size: int, language: Language) -> str:
+    """The only phase of a restore: what the snapshot has of what was asked for."""
+    return word("phase-restore", language, files=numbers.count(files), size=numbers.size(size))
+
+
 def committing(language: Language) -> str:
     """The last: the snapshot."""
     return word("phase-commit", language)
