@@ -106,8 +106,10 @@ def test_a_second_restore_moves_nothing_and_one_that_was_cut_short_goes_on(box: 
 
 def test_sparse_files_are_sparse_again(box: Box) -> None:
     (box.tree / "sparse").write_bytes(b"x" + bytes(20 << 20))
+    (box.tree / "end").write_bytes(b"x" + bytes((1 << 20) - 1))
     assert box.backup().code == 0
     assert restore(box).code == 0
+    assert facts(box.folder / "back/t") == facts(box.tree)
     back = box.folder / "back/t/sparse"
     assert back.stat().st_size == (20 << 20) + 1 and back.stat().st_blocks * 512 < 1 << 20
 

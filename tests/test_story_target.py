@@ -89,9 +89,10 @@ def test_folders_and_files_that_nobody_may_write_or_read_are_restored_into_again
         (ordinary.tree / name / "x").write_bytes(b"1")
     (ordinary.tree / "same").write_bytes(b"same")
     (ordinary.tree / "other").write_bytes(b"other")
+    (ordinary.tree / "blind/within").mkdir()
     os.chmod(ordinary.tree / "closed", 0o555)
     assert ordinary.backup().code == 0
-    modes = {"t/closed": 0o555, "t/blind": 0o300}
+    modes = {"t/closed": 0o555, "t/blind": 0}
     rewrite(ordinary, lambda entries: [e | ({"mode": modes[e["path"]]} if e["path"] in modes else {}) for e in entries])
     assert restore(ordinary).code == 0
     back = ordinary.folder / "back/t"
@@ -253,3 +254,24 @@ def test_an_object_that_is_another_one_by_now_is_not_asked_for_its_bytes_while_t
     assert restore(box, "--snapshot", first).code == 0
     assert (box.folder / "back/t/a").read_bytes() == b"1"
     assert box.sent("oss.get") - gets == 3, "the snapshot, one that did not match, and the history"
+
+
+def test_content_that_must_be_thawed_costs_its_file_alone(box: Box) -> None:
+    for name in ("a", "b"):
+        (box.tree / name).write_bytes(b"1")
+    assert box.backup().code == 0
+    client = box.client()
+    client.copy_object(client.bucket_name, "p/t/a", "p/t/a", headers={"x-oss-storage-class": "Archive"})
+    ended = restore(box)
+    assert (ended.code, ended.told.problem_counts) == (3, {"content.frozen": 1}), ended.text
+    assert disk(box.folder / "back").keys() == {"t/b"}
+
+
+def test_a_file_of_the_same_time_and_another_size_is_fetched(box: Box) -> None:
+    (box.tree / "a").write_bytes(b"1")
+    os.utime(box.tree / "a", ns=(5, 5))
+    assert box.backup().code == 0
+    (box.folder / "back/t").mkdir(parents=True)
+    (box.folder / "back/t/a").write_bytes(b"22")
+    os.utime(box.folder / "back/t/a", ns=(5, 5))
+    assert restore(box).code == 0 and facts(box.folder / "back/t") == facts(box.tree)

@@ -50,3 +50,12 @@ def test_a_link_is_not_dressed_and_not_looked_through(tmp_path: Path) -> None:
     found = target.look("l")
     assert found is not None and found.st_ino == os.lstat(tmp_path / "in/l").st_ino
     target.close()
+
+
+def test_a_folder_is_its_owners_alone_until_it_is_dressed(tmp_path: Path) -> None:
+    target = Target(str(tmp_path))
+    target.make("d")
+    assert (tmp_path / "d").stat().st_mode & 0o777 == 0o700
+    target.dress(Entry("d", Sort.FOLDER, "d", mode=0o755))
+    assert (tmp_path / "d").stat().st_mode & 0o777 == 0o755
+    target.close()
