@@ -331,3 +331,13 @@ def test_the_session_of_a_restore_may_only_read(box: Box) -> None:
     policy = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": read, "Resource": ["*"]}]}
     box.post("settings", {"role_policy": policy})
     assert restore(box).code == 0
+
+
+def test_a_snapshot_with_gaps_is_restored_and_that_is_told(box: Box) -> None:
+    (box.tree / "a").write_bytes(b"1")
+    (box.tree / "b").write_bytes(b"2")
+    box.post("faults", [{"kind": "status", "request": "put", "key": "p/t/b", "status": 400, "code": "EntityTooLarge"}])
+    assert box.backup().code == 3
+    ended = restore(box)
+    assert (ended.code, ended.told.problem_counts) == (0, {"snapshot.incomplete": 1}) and ended.told.verified
+    assert disk(box.folder / "back").keys() == {"t/a"} and "some files could not be backed up" in ended.text

@@ -14,7 +14,7 @@ from backup_action.adapters import progress
 from backup_action.adapters.files.target import Target
 from backup_action.core import render, selection, tree
 from backup_action.core.entry import Entry, Sort
-from backup_action.core.problem import Kind, Stop
+from backup_action.core.problem import STATUS, Kind, Problem, Status, Stop
 from backup_action.core.report import Draft, SnapshotLine
 from backup_action.core.selection import Selection
 from backup_action.core.snapshot import Snapshot
@@ -35,6 +35,8 @@ async def restore(settings: Settings, environ: Mapping[str, str], draft: Draft, 
         snapshot = await vault.choose(settings.snapshot)
         await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id)
         draft.snapshot = line(snapshot)
+        if not snapshot.foot.complete:
+            draft.tell(Problem(Kind.SNAPSHOT_INCOMPLETE, snapshot.id))
         with open_target(settings) as target:
             download = Download(
                 Contents(vault), target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
@@ -44,7 +46,8 @@ async def restore(settings: Settings, environ: Mapping[str, str], draft: Draft, 
                 await download.run(wanted(snapshot, chosen))
         if chosen.included and not draft.tally.total().files_total + draft.tally.links:
             raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="nothing")  # a slip of the pen is no success
-        draft.verified = not (settings.dry_run or draft.tally.problem_counts)
+        is_whole = all(STATUS[kind] is Status.OK for kind in draft.tally.met())
+        draft.verified = is_whole and not settings.dry_run
 
 
 @asynccontextmanager

@@ -133,6 +133,7 @@ class Kind(enum.StrEnum):
     SNAPSHOT_DAMAGED = "snapshot.damaged"
     SNAPSHOT_FORMAT = "snapshot.format"
     SNAPSHOT_UNKNOWN = "snapshot.unknown"
+    SNAPSHOT_INCOMPLETE = "snapshot.incomplete"
     CONTENT_MISSING = "content.missing"
     CONTENT_ALTERED = "content.altered"
     CONTENT_FROZEN = "content.frozen"
@@ -202,6 +203,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.OSS_MALFORMED: Status.UNREACHABLE,
     Kind.PARENT_MOVED: Status.BUSY,
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
+    Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,

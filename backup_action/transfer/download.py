@@ -25,12 +25,12 @@ from backup_action.transfer.flow import Budget, Crew, together
 from backup_action.vault.contents import PLACES, Contents, Missing, lacking
 
 STRETCH: Final = 8 << 20  # bytes fetched at a time
-HELD: Final = 32 << 20  # bytes of small files in memory
+HELD: Final = 16 << 20  # bytes of small files in memory
 SETTLED: Final = 1024  # files that one wait for the disk serves
 BATCH: Final = 256  # entries looked at in one go off the event loop
 WRITERS: Final = 4  # threads
 LARGE: Final = 2  # large files at a time
-WINDOW: Final = 3  # stretches of a large file that are fetched at a time
+WINDOW: Final = 2  # stretches of a large file that are fetched at a time
 
 T = TypeVar("T")
 

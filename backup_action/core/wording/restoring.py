@@ -59,6 +59,18 @@ TEXTS: Final[Mapping[str, Both]] = {
             "top, such as `/data/2026/`.",
         ),
     ),
+    Kind.SNAPSHOT_INCOMPLETE.value: Both(
+        zh=Text(
+            "快照本身不完整",
+            "快照 {where} 是在有文件未能备份的情况下提交的；恢复的是它所包含的内容。",
+            "那些文件是更早一次的内容，或不在其中。需要时请从更早的快照恢复它们。",
+        ),
+        en=Text(
+            "A snapshot with gaps",
+            "The snapshot {where} was committed although some files could not be backed up; what it has was restored.",
+            "Those files are as of an earlier run, or not in it. Restore them from an earlier snapshot if need be.",
+        ),
+    ),
     Kind.CONTENT_MISSING.value: Both(
         zh=Text(
             "存储空间中缺少内容",
