@@ -282,7 +282,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
         yield Box(sandbox, tmp_path)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", MODES)
 def test_killed_at_any_moment_every_snapshot_stays_whole(box: Box, mode: str, kills: int) -> None:
     seed = random.randrange(2**32)

@@ -88,7 +88,7 @@ def test_stopped_while_small_files_are_sent(box: Box, number: signal.Signals) ->
     assert_converges(box)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_stopped_while_parts_are_sent(box: Box, number: signal.Signals) -> None:
     write(box.tree, "huge", os.urandom(80 << 20))
     box.post("settings", {"latency": 0.3})
@@ -166,7 +166,7 @@ def test_stopped_twice_is_stopped_once(box: Box) -> None:
     assert_interrupted(box, stopped(box, process, signal.SIGTERM), signal.SIGINT)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_stopped_while_it_tells_of_a_good_run(box: Box, number: signal.Signals) -> None:
     """The snapshot stands: what was left to do was to tell of it, and that is told as not done."""
     write(box.tree, "small", b"1")
