@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import IO
 
 TRACKING = "RUNNER_TRACKING_ID"
+ORPHANS = 0.2  # seconds in which a process that shows no environment is looked at again
+KERNEL = 0x0020_0000  # PF_KTHREAD: the kernel's own threads have none, ever
 _POLL = 0.05  # seconds between looks at the cancel event
 
 
@@ -119,16 +121,37 @@ class _Streams:
 
 
 def end_orphans(tracking: str) -> list[int]:
-    """Kills what a job's processes left behind, known by its tracking id in their environment. On Linux only."""
+    """Kills what a job's processes left behind, known by its tracking id in their environment. On Linux only.
+
+    A process shows no environment in the moment in which it becomes another program: such ones are looked at again.
+    """
     ended: list[int] = []
     if not sys.platform.startswith("linux"):
         return ended
     mark = f"{TRACKING}={tracking}".encode()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with contextlib.suppress(OSError):
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                os.kill(int(entry.name), signal.SIGKILL)
-                ended.append(int(entry.name))
-    return ended
+    until = time.monotonic() + ORPHANS
+    while True:
+        seen = {pid: _environment(pid) for pid in _processes()}
+        for pid in [pid for pid, told in seen.items() if told and mark in told.split(b"\0")]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                ended.append(pid)
+        if b"" not in seen.values() or time.monotonic() > until:
+            return ended
+        time.sleep(0.01)
+
+
+def _processes() -> list[int]:
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [number for number in numbers if number != os.getpid()]
+
+
+def _environment(pid: int) -> bytes | None:
+    """A process's environment; None where there is none to be had: ended, of another user, or the kernel's own."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        if state in "ZX" or int(rest[5]) & KERNEL:
+            return None
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except (OSError, ValueError, IndexError):
+        return None
