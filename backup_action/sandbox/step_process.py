@@ -120,16 +120,17 @@ class _Streams:
         return not any(thread.is_alive() for thread in self._threads)
 
 
-def end_orphans(tracking: str) -> list[int]:
+def end_orphans(tracking: str, patience: float = ORPHANS) -> list[int]:
     """Kills what a job's processes left behind, known by its tracking id in their environment. On Linux only.
 
-    A process shows no environment in the moment in which it becomes another program: such ones are looked at again.
+    A process shows no environment in the moment in which it becomes another program: such ones are looked at again, for
+    as many seconds as `patience`.
     """
     ended: list[int] = []
     if not sys.platform.startswith("linux"):
         return ended
     mark = f"{TRACKING}={tracking}".encode()
-    until = time.monotonic() + ORPHANS
+    until = time.monotonic() + patience
     while True:
         seen = {pid: _environment(pid) for pid in _processes()}
         for pid in [pid for pid, told in seen.items() if told and mark in told.split(b"\0")]:

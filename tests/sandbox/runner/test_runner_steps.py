@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backup_action.sandbox import step_process
 from backup_action.sandbox.runner import ActionRun, read_env_file, run_action
 
 ROOT = Path(__file__).parents[3]
@@ -486,6 +487,16 @@ def test_a_background_process_does_not_survive_the_job(bench):
     while running(printed(run)[0]) and time.monotonic() < until:
         time.sleep(0.01)
     assert not running(printed(run)[0])
+
+
+def test_a_process_that_shows_no_environment_yet_does_not_survive_either():
+    script = f"sleep 0.3; exec env {step_process.TRACKING}=github_late sleep 600"
+    with subprocess.Popen(["/bin/sh", "-c", script], env={}) as process:
+        try:
+            assert step_process.end_orphans("github_late", patience=20) == [process.pid]
+            assert process.wait(20) < 0
+        finally:
+            process.kill()
 
 
 def running(process):
