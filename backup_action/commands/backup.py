@@ -18,7 +18,6 @@ from backup_action import access
 from backup_action.adapters import progress
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
-from backup_action.adapters.oss.control import Control
 from backup_action.core import guard, place, plan, recent, render, selection, snapshot
 from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry
@@ -187,7 +186,7 @@ async def writing(
     lease = Lease(vault, head.id, token, draft.run.url or draft.run.host)
     await lease.take(there.catalogue, there.parent)
     draft.target = msgspec.structs.replace(draft.target, versioning=lease.versioning)
-    history = History(vault, Control(vault.bucket), on=settings.history == "auto")
+    history = History(vault, on=settings.history == "auto")
     try:
         async with together() as group:
             renewing = group.create_task(lease.renew())
@@ -228,7 +227,7 @@ async def tidy(
         await safe.lease.pass_on()
     else:
         for begun in list(safe.lease.inherited.values()):
-            await safe.history.control.abort(begun.key, begun.upload)
+            await vault.control.abort(begun.key, begun.upload)
     if not settings.delete or not len(gone):
         return
     if draft.tally.total().files_failed:

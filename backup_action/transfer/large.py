@@ -20,7 +20,7 @@ import msgspec
 
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import TRIES, Unstable, identity, is_racy, read, unread
-from backup_action.adapters.oss.control import PARTS_MAX, Control
+from backup_action.adapters.oss.control import PARTS_MAX
 from backup_action.adapters.oss.data import Written
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
@@ -67,7 +67,7 @@ class Large:
         self._part = part
         self._headers = dict(headers)
         self._tally = tally
-        self._control = Control(vault.bucket)
+        self._control = vault.control
 
     async def send(
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]

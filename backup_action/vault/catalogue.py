@@ -12,6 +12,7 @@ from typing import Final
 
 import fastcrc
 
+from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
 from backup_action.core import selector, snapshot
 from backup_action.core.address import CATALOGUE
@@ -51,6 +52,7 @@ class Vault:
     def __init__(self, bucket: Bucket, prefix: str, source: str, layout: str, headers: Mapping[str, str] = {}) -> None:
         """`source` and `layout` say whose snapshots count as parents; `headers` go with all that we keep of our own."""
         self.bucket = bucket
+        self.control = Control(bucket)
         self.prefix = prefix
         self.headers = {**headers, "x-oss-storage-class": "Standard"}  # a catalogue that must be thawed is none
         self.may_be_versioned = True  # or have been; what is read of it tells

@@ -15,7 +15,7 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.control import PARTS_MAX, Control
+from backup_action.adapters.oss.control import PARTS_MAX
 from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
@@ -38,12 +38,12 @@ def history_key(prefix: str, sha256: str) -> str:
 class History:
     """What runs of one source replaced or removed."""
 
-    def __init__(self, vault: Vault, control: Control, *, on: bool) -> None:
+    def __init__(self, vault: Vault, *, on: bool) -> None:
         """`on`: false keeps nothing, and only counts what that cost."""
         self.lost = 0  # contents that older snapshots name and that are kept nowhere
         self._vault = vault
         self._bucket = vault.bucket
-        self.control = control
+        self._control = vault.control
         self.is_on = on
         self._kept: set[str] = set()
 
@@ -100,7 +100,7 @@ class History:
     async def _copied_by_parts(self, old: Entry, source: str, target: str) -> None:
         with contextlib.suppress(Stop):  # not proven: `has` will say so, and the content is carried
             if not await self.has(old):
-                await copy_parts(self.control, source, old.etag, old.size, old.crc64, target, self._vault.headers)
+                await copy_parts(self._control, source, old.etag, old.size, old.crc64, target, self._vault.headers)
 
     async def _carried(self, old: Entry, source: str, target: str) -> None:
         """Fetches the content and sends it: OSS does not prove its copy."""
@@ -108,13 +108,13 @@ class History:
             data = b"".join([piece async for piece in self._pieces(old, source)])
             await self._bucket.put(target, data, old.crc64, self._vault.headers)
             return
-        upload = await self.control.begin(target, self._vault.headers)
-        async with self.control.ending(target, upload):
+        upload = await self._control.begin(target, self._vault.headers)
+        async with self._control.ending(target, upload):
             parts: list[Written] = []
             async for piece in self._pieces(old, source):
                 crc64 = fastcrc.crc64.xz(piece)
                 parts.append(await self._bucket.part(target, upload, len(parts) + 1, piece, crc64))
-            await self.control.complete(target, upload, parts, old.crc64)
+            await self._control.complete(target, upload, parts, old.crc64)
 
     async def _pieces(self, old: Entry, source: str) -> AsyncIterator[bytes]:
         """The content, a stretch at a time; at its end raises Stop where it is not what the snapshot says."""
