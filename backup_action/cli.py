@@ -30,6 +30,10 @@ if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help`
 COMMANDS: Mapping[str, str] = {
     "backup": "Back paths up to the bucket.",
     "restore": "Restore a snapshot, or parts of it, to a folder.",
+    "snapshots": "List snapshots, show one, compare two, or find a path in all.",
+    "verify": "Prove that the bucket has what the snapshots name.",
+    "drill": "Restore a sample to a scratch folder and prove it.",
+    "prune": "Remove old snapshots, and what only they named.",
     "notify": "Tell DingTalk of a run, from its report file.",
 }
 
@@ -183,11 +187,9 @@ def _run(
 
         return notify(chosen.report, draft, audience)
     import asyncio
+    import importlib
 
-    if command == "restore":
-        from backup_action.commands.restore import restore as verb
-    else:
-        from backup_action.commands.backup import run as verb
+    verb = importlib.import_module(f"backup_action.commands.{command}").run
     asyncio.run(interruption.run(verb(chosen, environ, draft, interruption.stopped.is_set)))
     return audience
 

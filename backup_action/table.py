@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from backup_action.core import address, selector
 from backup_action.core.restoring import OVERWRITE
 
-EVERY: Final = ("backup", "restore", "notify")
-BUCKET: Final = ("backup", "restore")  # verbs that ask the bucket
+BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
+EVERY: Final = (*BUCKET, "notify")
 type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
 
 
@@ -43,7 +43,9 @@ class Settings:
     """Every setting, checked. Names are the table's with underscores; defaults are the program's."""
 
     command: str = _row(
-        "backup", "What to do: `backup`, `restore` or `notify`.", choices=("backup", "restore", "notify")
+        "backup",
+        "What to do: `backup`, `restore`, `snapshots`, `verify`, `drill`, `prune` or `notify`.",
+        choices=EVERY,
     )
     config: str = _row("", "A config file (TOML) with any of these settings.", verbs=EVERY)
     profile: str = _row(
@@ -91,8 +93,12 @@ class Settings:
         verbs=("restore",),
     )
     layout: str = _row(
-        "tree", "How files lie in the bucket: `tree`, each an object of its own.", choices=("tree",), verbs=BUCKET
+        "tree",
+        "How files lie in the bucket: `tree`, each an object of its own, or `vault`, in packs of shared chunks.",
+        choices=("tree", "vault"),
+        verbs=BUCKET,
     )
+    passphrase: str = _row("", "Encrypts the vault layout; keep it, it cannot be recovered.", secret=True, verbs=BUCKET)
     history: str = _row(
         "auto", "Keep what a run replaces or removes: `auto`, or `none` for the newest only.", choices=("auto", "none")
     )
@@ -147,5 +153,9 @@ SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): _sort(str(f.type)) 
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "backup": ("bucket", "region", "paths"),
     "restore": ("bucket", "region", "target"),
+    "snapshots": ("bucket", "region"),
+    "verify": ("bucket", "region"),
+    "drill": ("bucket", "region"),
+    "prune": ("bucket", "region"),
     "notify": (),
 }

@@ -26,7 +26,7 @@ from backup_action.vault.contents import Contents
 LAYOUT = "tree"
 
 
-async def restore(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
+async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
     """The whole journey. Fills the draft as it goes; raises Stop."""
     chosen = selection.select(settings.exclude, settings.include)
     access.announce(draft, settings, ((settings.target, ""),))

@@ -21,7 +21,11 @@ from typing import Final
 
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
-    "restore": ("oss:GetObject", "oss:GetObjectVersion"),
+    "restore": ("oss:GetObject", "oss:GetObjectVersion", "oss:RestoreObject"),
+    "snapshots": ("oss:GetObject",),
+    "verify": ("oss:GetObject", "oss:GetObjectVersion"),
+    "drill": ("oss:GetObject", "oss:GetObjectVersion"),
+    "prune": ("oss:GetObject", "oss:GetObjectVersion", "oss:DeleteObject", "oss:DeleteObjectVersion"),
 }
 _KEYS: Final[dict[str, object]] = {
     "Effect": "Allow",
