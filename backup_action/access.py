@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 
 from backup_action.adapters import credentials, github, host
@@ -13,9 +13,15 @@ from backup_action.adapters.oss.place import Place
 from backup_action.adapters.way import Way
 from backup_action.core import rights
 from backup_action.core.deadline import NEVER, Deadline
-from backup_action.core.problem import Kind, Problem
+from backup_action.core.entry import Entry
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, Target
 from backup_action.settings import Settings
+from backup_action.vault import Vault, keys
+from backup_action.vault.catalogue import TREE
+from backup_action.vault.chunks import Chunks
+from backup_action.vault.contents import Contents
+from backup_action.vault.packs import INDEX, Packs
 
 
 @asynccontextmanager
@@ -104,6 +110,36 @@ def sealing(settings: Settings) -> dict[str, str]:
         "x-oss-server-side-encryption-key-id": settings.kms_key_id,
     }
     return {name: value for name, value in headers.items() if value}
+
+
+async def unlocked(bucket: Bucket, settings: Settings, draft: Draft) -> Vault:
+    """The vault of a verb that reads, unlocked if it is encrypted. Raises Stop."""
+    vault = Vault(bucket, settings.prefix, draft.source, settings.layout, sealing(settings))
+    if settings.passphrase:
+        vault.ring = await keys.ring(vault, settings.passphrase)
+    return vault
+
+
+async def contents(vault: Vault, entries: Iterable[Entry]) -> Contents | Chunks:
+    """What reads these files. Raises Stop."""
+    if vault.layout == TREE:
+        return Contents(vault)
+    chunks = Chunks(vault, vault.ring)
+    await chunks.prepare(entries)
+    return chunks
+
+
+async def packs(vault: Vault, settings: Settings) -> Packs:
+    """The packs of a vault that is to be written, unlocked, its first key made if need be. Raises Stop."""
+    vault.ring = await keys.ring(vault, settings.passphrase)
+    if vault.ring.there and not settings.passphrase:
+        raise Stop(Kind.PASSPHRASE_MISSING, settings.prefix)
+    if settings.passphrase and not vault.ring.there:
+        if len(await vault.below(INDEX)):
+            raise Stop(Kind.PASSPHRASE_LATE, settings.prefix)
+        if not settings.dry_run:
+            vault.ring = await keys.make(vault, settings.passphrase)
+    return Packs(vault, vault.ring, describing(settings))
 
 
 def describing(settings: Settings) -> dict[str, str]:

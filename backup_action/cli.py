@@ -171,7 +171,11 @@ def _audience(flags: Mapping[str, Raw], environ: Mapping[str, str], interruption
         told.dingtalk_keyword,
         told.dingtalk_at,
         told.notify_on,
-        (*(environ[name] for name in stored if environ.get(name)), *way.secrets_of(told.proxy)),
+        (
+            *(environ[name] for name in stored if environ.get(name)),
+            *way.secrets_of(told.proxy),
+            *filter(None, (told.passphrase,)),
+        ),
         way.Way(told.proxy, told.ca_bundle),
         hurry=interruption.hurry,
     )

@@ -99,6 +99,8 @@ def require(settings: Settings, command: str) -> None:
     if settings.kms_key_id and settings.server_side_encryption != "KMS":
         rule = "used with `server-side-encryption: KMS`"
         raise Stop(Kind.SETTING_CONTRADICTION, "kms-key-id", given=settings.kms_key_id, rule=rule)
+    if settings.passphrase and settings.layout != "vault":
+        raise Stop(Kind.SETTING_CONTRADICTION, "passphrase", rule="used with `layout: vault`")
     role, provider = settings.role_to_assume, settings.oidc_provider_arn
     if "role-to-assume" in needed and address.account(role) != address.account(provider):
         rule = "of the same account as `role-to-assume`"

@@ -32,12 +32,13 @@ from backup_action.core.tally import Tally
 from backup_action.settings import Settings
 from backup_action.transfer import foresight
 from backup_action.transfer.flow import together
+from backup_action.transfer.packing import Packing
 from backup_action.transfer.removal import Removal
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.upload import Upload
-from backup_action.vault import Catalogue, History, Lease, Vault
-
-LAYOUT = "tree"
+from backup_action.vault import Catalogue, History, Lease, Vault, script
+from backup_action.vault.catalogue import TREE
+from backup_action.vault.packs import Packs
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -61,22 +62,19 @@ async def backup(
     access.announce(draft, settings, tuple((root.source, root.destination) for root in roots))
     await progress.tell(render.looking(settings.language))
     async with access.opened(settings, environ, draft, deadline) as (bucket, token):
-        vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
+        vault = Vault(bucket, settings.prefix, draft.source, settings.layout, access.sealing(settings))
         async with together() as group:
             scanning = group.create_task(
                 asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
             )
-            asking = group.create_task(state(vault, roots))
+            asking = group.create_task(state(vault, roots, settings))
         scanned, there = scanning.result(), asking.result()
         note(draft, vault, scanned, there.parent, roots)
         await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
         head = new_head(vault, draft, roots, there.parent)
         async with writing(vault, there, head, token, settings, draft) as safe:
             writer = Writer(head)
-            upload = Upload(
-                vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
-                concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
-            )  # fmt: skip
+            upload = transfer(vault, there, safe, roots, writer, settings, draft, stopped)
             async with watched(draft, scanned, settings, environ):
                 await upload.run(there.against(scanned, safe))
             draft.tally.out_of_reach(len(scanned.unread))
@@ -94,6 +92,7 @@ class There:
     catalogue: Catalogue
     parent: Snapshot | None
     listing: list[Spool[Stored]]
+    packs: Packs | None = None  # layout vault
 
     def against(self, scanned: Scan, safe: Safekeeping | None = None) -> Iterator[Item]:
         """The plan. What a run wrote since the parent that never committed, as the lease tells, is no drift."""
@@ -102,17 +101,40 @@ class There:
         if self.parent and safe and safe.lease.is_after_failure:
             rows = {stored.key: stored.last_modified for stored in self.catalogue.snapshots}
             since = rows.get(self.parent.id, plan.NEVER)
-        return plan.compare(scanned.found, entries, itertools.chain(*self.listing), scanned.covers, since)
+        there: Iterator[Stored] = itertools.chain(*self.listing)
+        if self.packs:
+            there = self.packs.present(self.parent.entries() if self.parent else ())
+        return plan.compare(scanned.found, entries, there, scanned.covers, since)
 
 
-async def state(vault: Vault, roots: tuple[Root, ...]) -> There:
+async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings) -> There:
     """What is there. Raises Stop where another source's places overlap ours."""
+    if settings.layout != TREE:
+        catalogue, packs = await asyncio.gather(vault.catalogue(), access.packs(vault, settings))
+        parent, _ = await asyncio.gather(vault.parent(catalogue), packs.load())
+        return There(catalogue, parent, [], packs)
     catalogue = await vault.catalogue()
     parent = await vault.parent(catalogue)
     await vault.refuse_overlap(catalogue, roots, parent)
     if parent is None:
         await vault.ask_to_read()
     return There(catalogue, parent, await vault.listing(parent.marks if parent else []))
+
+
+def transfer(
+    vault: Vault, there: There, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, settings: Settings,
+    draft: Draft, stopped: Callable[[], bool],
+) -> Upload | Packing:  # fmt: skip
+    """What sends the files, by the layout."""
+    if there.packs:
+        return Packing(
+            vault, there.packs, safe, roots, writer, draft.tally, id=writer.id, stopped=stopped,
+            follow=settings.follow_symlinks,
+        )  # fmt: skip
+    return Upload(
+        vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
+        concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
+    )  # fmt: skip
 
 
 def note(draft: Draft, vault: Vault, scanned: Scan, parent: Snapshot | None, roots: tuple[Root, ...]) -> None:
@@ -146,7 +168,7 @@ def new_head(vault: Vault, draft: Draft, roots: tuple[Root, ...], parent: Snapsh
         id=vault.new_id(draft.started),
         sequence=parent.head.sequence + 1 if parent else 1,
         source=draft.source,
-        layout=LAYOUT,
+        layout=draft.target.layout,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(draft.started)),
         version=draft.version,
         roots=list(roots),
@@ -167,7 +189,7 @@ def guards(
         before = guard.totals(there.parent.entries(), roots)
     if scanned.complete:
         guard.refuse_shrink(before, (sum(scanned.files), sum(scanned.bytes)), settings.max_shrink)
-    if settings.history == "none":
+    if settings.history == "none" and there.packs is None:
         with Opener(tuple(root.source for root in roots), follow=settings.follow_symlinks) as opener:
             foresight.refuse_change(
                 there.against(scanned), opener, before[0], settings.max_change,
@@ -210,8 +232,11 @@ async def commit(
     safe.lease.check(catalogue)
     counts = tally.total()
     complete = scanned.complete and not counts.files_failed
-    effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, counts.bytes_uploaded)
+    sent = tally.stored or counts.bytes_uploaded
+    effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, sent)
     data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort)
+    if parent is None and head.layout != TREE:
+        await script.leave(vault)
     await vault.commit(head.id, data)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)

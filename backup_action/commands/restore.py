@@ -20,10 +20,6 @@ from backup_action.core.selection import Selection
 from backup_action.core.snapshot import Snapshot
 from backup_action.settings import Settings
 from backup_action.transfer.download import Download
-from backup_action.vault import Vault
-from backup_action.vault.contents import Contents
-
-LAYOUT = "tree"
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -31,15 +27,15 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     chosen = selection.select(settings.exclude, settings.include)
     access.announce(draft, settings, ((settings.target, ""),))
     async with access.opened(settings, environ, draft) as (bucket, _):
-        vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
+        vault = await access.unlocked(bucket, settings, draft)
         snapshot = await vault.choose(settings.snapshot)
-        await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id)
+        await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id, settings.layout)
         draft.snapshot = line(snapshot)
         if not snapshot.foot.complete:
             draft.tell(Problem(Kind.SNAPSHOT_INCOMPLETE, snapshot.id))
         with open_target(settings) as target:
             download = Download(
-                Contents(vault), target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
+                await access.contents(vault, wanted(snapshot, chosen)), target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
                 dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
             async with watched(snapshot, chosen, settings, environ, draft):

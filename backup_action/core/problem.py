@@ -140,6 +140,12 @@ class Kind(enum.StrEnum):
     TARGET_UNWRITABLE = "target.unwritable"
     TARGET_UNUSABLE = "target.unusable"
 
+    INDEX_DAMAGED = "index.damaged"
+    PASSPHRASE_MISSING = "passphrase.missing"  # noqa: S105  (a kind, not a secret)
+    PASSPHRASE_WRONG = "passphrase.wrong"  # noqa: S105  (a kind, not a secret)
+    PASSPHRASE_LATE = "passphrase.late"  # noqa: S105  (a kind, not a secret)
+    PASSPHRASE_KEY = "passphrase.key"  # noqa: S105  (a kind, not a secret)
+
     FILE_UNREADABLE = "file.unreadable"
     FILE_CHANGING = "file.changing"
     FILE_VANISHED = "file.vanished"
@@ -178,6 +184,8 @@ _BY_START: Final[Mapping[str, Status]] = {
     "stored": Status.DAMAGED,
     "snapshot": Status.DAMAGED,
     "content": Status.DAMAGED,
+    "index": Status.DAMAGED,
+    "passphrase": Status.USAGE,
     "target": Status.INCOMPLETE,
     "lease": Status.BUSY,
     "file": Status.INCOMPLETE,
@@ -203,6 +211,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.OSS_MALFORMED: Status.UNREACHABLE,
     Kind.PARENT_MOVED: Status.BUSY,
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
+    Kind.PASSPHRASE_KEY: Status.DAMAGED,
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,

@@ -106,6 +106,7 @@ class Writer:
 
     def __init__(self, head: Head) -> None:
         """Begins with the head."""
+        self.id = head.id
         self._sha = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._lines = bytearray()

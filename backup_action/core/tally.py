@@ -25,15 +25,16 @@ class Tally:
     spared: int = 0  # files of a target that `overwrite` leaves as they are
     moving: int = 0  # bytes of large files under way that OSS has already
     deleted: int = 0  # objects removed from the bucket
+    stored: int = 0  # bytes of packs that were sent: what was new, compressed (layout vault)
 
     def open_roots(self, count: int) -> None:
         """Begins to count for this many roots."""
         self.roots = [Counter() for _ in range(count)]
 
-    def sent(self, root: int, size: int) -> None:
-        """A file was sent and confirmed."""
+    def sent(self, root: int, size: int, new: int | None = None) -> None:
+        """A file was sent and confirmed; `new`: how many of its bytes, where that was not all of them."""
         self._file(root, size, "files_uploaded")
-        self.roots[root]["bytes_uploaded"] += size
+        self.roots[root]["bytes_uploaded"] += size if new is None else new
 
     def same(self, root: int, size: int) -> None:
         """A file that the bucket has already."""

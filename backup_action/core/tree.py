@@ -7,13 +7,17 @@ a size, a time or the way to a content is none that this program knows (law 8).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.problem import Kind, Stop
 
+_NAME: Final = re.compile("[0-9a-f]{64}")  # of a chunk
 
-def check(entries: Iterable[Entry], id: str) -> None:
+
+def check(entries: Iterable[Entry], id: str, layout: str = "tree") -> None:
     """Raises Stop where a path cannot be written below a target. `id` is the snapshot's. Holds the paths of it all."""
     sorts: dict[str, Sort] = {}
     for entry in entries:
@@ -21,7 +25,7 @@ def check(entries: Iterable[Entry], id: str) -> None:
             raise _damaged(id, f"a path that leads out of its place: {entry.path}")
         if entry.size < 0 or not -(1 << 63) <= entry.mtime_ns // 10**9 < 1 << 63:
             raise _damaged(id, f"a size or time that no file has: {entry.path}")
-        if entry.chunks or not (entry.etag.isascii() and entry.etag.isprintable()):
+        if not _is_reachable(entry, layout):
             raise _damaged(id, f"content that is told of in an unknown way: {entry.path}")
         if entry.gone:
             continue
@@ -34,6 +38,13 @@ def check(entries: Iterable[Entry], id: str) -> None:
             if sorts.get(above, Sort.FOLDER) is not Sort.FOLDER:
                 raise _damaged(id, f"a path below what is no folder: {path}")
             above = above.rpartition("/")[0]
+
+
+def _is_reachable(entry: Entry, layout: str) -> bool:
+    """Whether a content is told of in the way of its layout: by the key, or by chunks."""
+    if layout == "tree":
+        return not entry.chunks and entry.etag.isascii() and entry.etag.isprintable()
+    return not entry.etag and not entry.version and all(_NAME.fullmatch(name) for name in entry.chunks)
 
 
 def _damaged(id: str, reason: str) -> Stop:

@@ -22,6 +22,7 @@ from backup_action.core.restoring import Need, is_dressed, need
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, Crew, together
+from backup_action.vault.chunks import Chunks
 from backup_action.vault.contents import PLACES, Contents, Missing, lacking
 
 STRETCH: Final = 8 << 20  # bytes fetched at a time
@@ -43,7 +44,7 @@ class Download:
     """One restore. `dry`: everything but the writing."""
 
     def __init__(
-        self, contents: Contents, target: Target, tally: Tally, *, overwrite: str, concurrency: int, dry: bool,
+        self, contents: Contents | Chunks, target: Target, tally: Tally, *, overwrite: str, concurrency: int, dry: bool,
         stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
         """`overwrite` is the setting; `stopped` is asked between batches."""

@@ -16,9 +16,11 @@ from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
 from backup_action.core import selector, snapshot
 from backup_action.core.address import CATALOGUE
+from backup_action.core.cipher import Unopened
 from backup_action.core.entry import Entry, left_by
 from backup_action.core.place import KEY_MAX, Root, overlap, root_of
 from backup_action.core.problem import Kind, Stop
+from backup_action.core.ring import Ring
 from backup_action.core.snapshot import Head, Snapshot, Unreadable
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
@@ -28,6 +30,7 @@ LEASE: Final = ".lease"
 ENDING: Final = ".jsonl.zst"
 _PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
 _BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
+TREE: Final = "tree"  # the layout in which each file is an object under its own path
 SECOND: Final = 16  # characters of an id that say when its run began
 _FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 _HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
@@ -55,9 +58,10 @@ class Vault:
         self.control = Control(bucket)
         self.prefix = prefix
         self.headers = {**headers, "x-oss-storage-class": "Standard"}  # a catalogue that must be thawed is none
+        self.ring = Ring()  # of an encrypted vault, once it is unlocked
         self.may_be_versioned = True  # or have been; what is read of it tells
         self._source = source
-        self._layout = layout
+        self.layout = layout
         self._known: set[str] = set()  # ids that were there when the run began
         self._namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
         digest = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()
@@ -145,8 +149,8 @@ class Vault:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason="it is listed, but not there")
         self.may_be_versioned = "x-oss-version-id" in answer.headers
         try:
-            found = await asyncio.to_thread(Snapshot, answer.body)
-        except Unreadable as error:
+            found = await asyncio.to_thread(lambda: Snapshot(self.ring.open(answer.body, _about(id))))
+        except (Unreadable, Unopened) as error:
             raise _unreadable(id, error) from None
         if found.id != id:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
@@ -158,9 +162,11 @@ class Vault:
         A place that our parent does not have may still hold what another source has backed up to it until lately: its
         older snapshots name that, and only itself would keep it when it is overwritten.
         """
+        if self.layout != TREE:
+            return  # packs are named by what they hold: nobody is in anybody's way
         others = [stored.key for stored in catalogue.snapshots if not self._has_our_tag(stored.key)]
         newest = {id[-8:-4]: id for id in others}
-        heads = [await self._head(id) for id in newest.values()]
+        heads = [head for id in newest.values() if (head := await self._tree_head(id))]
         for head in [*heads, *self._namesakes.values()]:
             both = overlap(roots, tuple(head.roots)) if head and head.source != self._source else None
             if head and both:
@@ -172,11 +178,21 @@ class Vault:
             if head and head.source != self._source:
                 await asyncio.to_thread(_refuse_left, await self.snapshot(head.id), new)
 
+    async def _tree_head(self, id: str) -> Head | None:
+        """The head, if it is of a snapshot whose files lie under their own paths."""
+        try:
+            head = await self._head(id)
+        except Stop as stop:
+            if stop.problem.kind is Kind.PASSPHRASE_MISSING:  # only a vault's snapshots are sealed
+                return None
+            raise
+        return head if head and head.layout == TREE else None
+
     async def _head(self, id: str) -> Head | None:
         answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
         try:
-            return snapshot.head_of(answer.body) if answer else None
-        except Unreadable as error:
+            return snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False)) if answer else None
+        except (Unreadable, Unopened) as error:
             raise _unreadable(id, error) from None
 
     async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
@@ -208,6 +224,10 @@ class Vault:
             most = PAGE
         return found
 
+    async def below(self, folder: str, after: str = "", end: str = "") -> Spool[Stored]:
+        """Every object of one of our own folders, its key below that; only those behind `after` and up to `end`."""
+        return await self._range(self.prefix + folder, after, end)
+
     async def refuse_moved(self, catalogue: Catalogue) -> None:
         """Raises Stop where a snapshot of this source came since the parent was read: two would go on from one."""
         for stored in catalogue.snapshots:
@@ -218,6 +238,7 @@ class Vault:
 
     async def commit(self, id: str, data: bytes) -> None:
         """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop."""
+        data = await asyncio.to_thread(self.ring.seal, data, _about(id))
         key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
         await self.bucket.put(key, data, crc64, {"content-type": "application/zstd", **self.headers})
         for _ in range(3):
@@ -233,7 +254,7 @@ class Vault:
         return id[-8:-4] == self._tag
 
     def _is_ours(self, head: Head) -> bool:
-        return (head.source, head.layout) == (self._source, self._layout)
+        return (head.source, head.layout) == (self._source, self.layout)
 
     def _snapshot_key(self, id: str) -> str:
         return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"
@@ -251,6 +272,11 @@ def _refuse_left(other: Snapshot, places: tuple[Root, ...]) -> None:
             )  # fmt: skip
 
 
-def _unreadable(id: str, error: Unreadable) -> Stop:
+def _about(id: str) -> str:
+    """What a snapshot is sealed about."""
+    return f"snapshot {id}"
+
+
+def _unreadable(id: str, error: Exception) -> Stop:
     kind = Kind.SNAPSHOT_FORMAT if "format" in str(error) else Kind.SNAPSHOT_DAMAGED
     return Stop(kind, id, reason=error, format=snapshot.FORMAT)

@@ -17,7 +17,11 @@ FROZEN: Final = "InvalidObjectState"
 
 
 class Missing(Exception):
-    """The content is nowhere."""
+    """The content is nowhere; `altered`: where it should be is another one."""
+
+    def __init__(self, *, altered: bool = False) -> None:
+        """As above."""
+        self.altered = altered
 
 
 class Contents:
@@ -66,7 +70,7 @@ def lacking(error: Exception, entry: Entry, altered: int) -> Problem | None:
     `altered` counts the places that had another content.
     """
     if isinstance(error, Missing):
-        return Problem(Kind.CONTENT_ALTERED if altered else Kind.CONTENT_MISSING, entry.path)
+        return Problem(Kind.CONTENT_ALTERED if altered or error.altered else Kind.CONTENT_MISSING, entry.path)
     if isinstance(error, Stop) and error.problem.facts.get("code") == FROZEN:
         return Problem(Kind.CONTENT_FROZEN, entry.path, error.problem.facts)
     return None

@@ -31,6 +31,7 @@ from backup_action.core.wording import (
     role,
     rules,
     safety,
+    sealing,
     settings,
     sts,
     vault,
@@ -65,6 +66,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **vault.TEXTS,
     **files.TEXTS,
     **safety.TEXTS,
+    **sealing.TEXTS,
     **restoring.TEXTS,
     **warnings.TEXTS,
 }

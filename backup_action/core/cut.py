@@ -1,0 +1,62 @@
+"""Where a content is cut into chunks: at places that its own bytes choose, so that an insertion moves no cut but its
+neighbours (FastCDC, Xia et al., ATC 2016, normalized; by the `fastcdc` library).
+
+A content of at most `LEAST` bytes is one chunk. A long one is cut as it comes, a piece at a time: what is not yet
+certain to end where it does is held back until more has come. The cuts are a part of the format only in so far as
+equal content is cut equally: another version that cuts elsewhere stores it once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+LEAST: Final = 256 << 10  # bytes of a chunk, but for the last of a content
+MEAN: Final = 1 << 20
+MOST: Final = 4 << 20
+
+
+class Cutter:
+    """Cuts one content that comes in pieces."""
+
+    def __init__(self) -> None:
+        """Holds nothing yet."""
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> Iterator[memoryview]:
+        """The chunks that are certain once this piece has come. Not to be called before the last ones are used up."""
+        data = self._rest + piece if self._rest else piece
+        view, at = memoryview(data), 0
+        for chunk in _cuts(data):
+            end = at + chunk
+            if end == len(data) and chunk < MOST:
+                break
+            yield view[at:end]
+            at = end
+        self._rest = data[at:]
+
+    def end(self) -> Iterator[memoryview]:
+        """What is left."""
+        if self._rest:
+            view, at = memoryview(self._rest), 0
+            for chunk in _cuts(self._rest):
+                yield view[at : at + chunk]
+                at += chunk
+        self._rest = b""
+
+
+def cut(data: bytes) -> list[memoryview]:
+    """The chunks of a whole content."""
+    if len(data) <= LEAST:
+        return [memoryview(data)] if data else []
+    cutter = Cutter()
+    return [*cutter.feed(data), *cutter.end()]
+
+
+def _cuts(data: bytes) -> list[int]:
+    """The sizes of the chunks of what begins at a cut."""
+    if len(data) <= LEAST:
+        return [len(data)] if data else []
+    from fastcdc.fastcdc_cy import fastcdc_cy  # small files do without; and never the library's slow form in Python
+
+    return [chunk.length for chunk in fastcdc_cy(data, LEAST, MEAN, MOST)]

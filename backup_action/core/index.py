@@ -1,0 +1,91 @@
+"""The index: which pack has which chunks, as JSON lines in one zstd frame. This is format 1.
+
+| line | holds |
+|---|---|
+| first | `{"format": "oss-backup-index/1", "supersedes": [ids of indexes whose packs all stand here]}` |
+| each further | one pack: `{"pack": …, "size": bytes, "frames": [[bytes, [[chunk, size], …]], …]}` |
+
+Each run writes one of the packs that it made, under its snapshot's id and a number. A pack that an index tells of
+counts only while the bucket's listing has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final
+
+import msgspec
+import zstandard
+
+from backup_action.core.pack import Frame, Name
+
+FORMAT: Final = "oss-backup-index/1"
+LEVEL: Final = 3
+LINE_MAX: Final = 64 << 20  # bytes of one line
+_PIECE: Final = 1 << 16  # bytes read at a time
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line."""
+
+    format: str
+    supersedes: list[str] = []
+
+
+class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One pack: its name (the SHA-256 of its bytes), its size in bytes, and its frames in order."""
+
+    pack: Name
+    size: Annotated[int, msgspec.Meta(ge=1)]
+    frames: list[Frame]
+
+
+class Unreadable(ValueError):
+    """These bytes are no index that this program knows; the text says why."""
+
+
+_packed = msgspec.json.Decoder(Packed).decode
+
+
+def encode(packs: Iterable[Packed], supersedes: list[str] | None = None) -> bytes:
+    """An index of these packs."""
+    frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
+    lines = [msgspec.json.encode(Head(FORMAT, supersedes or [])), *map(msgspec.json.encode, packs)]
+    return b"".join([frame.compress(line + b"\n") for line in lines] + [frame.flush()])
+
+
+def head(data: bytes) -> Head:
+    """The first line. Raises Unreadable."""
+    try:
+        found = msgspec.json.decode(next(_lines(data), b""), type=Head)
+    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        raise Unreadable(f"its first line is no head: {error}") from None
+    if found.format != FORMAT:
+        raise Unreadable(f"its format is {found.format[:40]!r}, and this program knows {FORMAT!r}")
+    return found
+
+
+def packs(data: bytes) -> Iterator[Packed]:
+    """The packs, one at a time. Raises Unreadable."""
+    head(data)
+    lines = _lines(data)
+    try:
+        next(lines)
+        yield from map(_packed, lines)
+    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        raise Unreadable(f"it is damaged: {error}") from None
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """The lines of a whole frame, a few at a time. Raises ZstdError and Unreadable."""
+    frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    rest = b""
+    for start in range(0, len(data), _PIECE):
+        if frame.eof:
+            break
+        *lines, rest = (rest + frame.decompress(data[start : start + _PIECE])).split(b"\n")
+        if len(rest) > LINE_MAX:
+            raise Unreadable("a line is longer than any index's")
+        yield from lines
+    if not frame.eof or frame.unused_data or rest:
+        raise Unreadable("it is cut short, or something follows its end")

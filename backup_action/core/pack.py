@@ -1,0 +1,139 @@
+"""The pack: many chunks in one object, write-once, named by the SHA-256 of its bytes. This is format 1.
+
+    frame frame … frame directory
+
+A frame is chunks one after the other, compressed together as one zstd frame (what does not compress stands in it as it
+is), so `zstd -dc PACK` gives all chunks of a plain pack in order. The directory is a zstd *skippable* frame, which
+`zstd` passes over: it says which chunks each frame holds, so an index can be made anew from the packs alone.
+
+    {"format": "oss-backup-pack/1", "frames": [[bytes, [[chunk, size], …]], …]}
+
+as zstd-compressed JSON, then padding, then twelve bytes: the lengths of both, and `OBP1`. In an encrypted vault each
+frame and the directory are sealed (`core/cipher.py`), and padding hides the true size: it then tells nothing but its
+magnitude (at most 12 % are added, as in PURBs' Padmé).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+import msgspec
+import zstandard
+
+from backup_action.core.cipher import Cipher, Unopened
+
+FORMAT: Final = "oss-backup-pack/1"
+TARGET: Final = 16 << 20  # bytes; a pack is closed when it has as many
+FRAME: Final = 1 << 20  # bytes of chunks that are compressed together, before compression; a larger chunk stands alone
+FRAME_MAX: Final = 64 << 20  # bytes; no frame of ours unpacks to more
+LEVEL: Final = 3
+_SKIPPABLE: Final = 0x184D2A50  # RFC 8878, 3.1.2
+_END: Final = b"OBP1"
+_TAIL: Final = struct.Struct("<II4s")
+_HEAD: Final = struct.Struct("<II")
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=FRAME_MAX)]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+class Chunk(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One chunk of a frame: its name, and how many bytes it has."""
+
+    name: Name
+    size: Size
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One frame: how many bytes of the pack, and its chunks in order."""
+
+    stored: Size
+    chunks: list[Chunk]
+
+
+class Directory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a pack says of itself."""
+
+    format: str
+    frames: list[Frame]
+
+
+class Broken(ValueError):
+    """These bytes are no pack, or no frame, of this vault; the text says why."""
+
+
+@dataclass(slots=True)
+class Open:
+    """A pack in the making: frames, already sealed."""
+
+    pieces: list[bytes] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, piece: bytes, chunks: Sequence[Chunk]) -> None:
+        """Adds one frame."""
+        self.pieces.append(piece)
+        self.frames.append(Frame(len(piece), list(chunks)))
+        self.size += len(piece)
+
+    def finish(self, cipher: Cipher) -> tuple[str, bytes]:
+        """Name and bytes of the pack."""
+        plain = msgspec.json.encode(Directory(FORMAT, self.frames))
+        directory = cipher.seal(zstandard.compress(plain, LEVEL), "directory")
+        bare = self.size + _HEAD.size + len(directory) + _TAIL.size
+        padding = bytes(padded(bare) - bare) if cipher.key_id else b""
+        content = len(directory) + len(padding) + _TAIL.size
+        head, tail = _HEAD.pack(_SKIPPABLE, content), _TAIL.pack(len(directory), len(padding), _END)
+        data = b"".join((*self.pieces, head, directory, padding, tail))
+        return hashlib.sha256(data).hexdigest(), data
+
+
+def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:
+    """One frame of these chunks, sealed."""
+    return cipher.seal(zstandard.compress(b"".join(chunks), LEVEL), "frame")
+
+
+def unpack(piece: bytes, frame: Frame, cipher: Cipher) -> bytes:
+    """The chunks of a frame, one after the other. Raises Broken. What they hold is for the caller to prove."""
+    size = sum(chunk.size for chunk in frame.chunks)
+    try:
+        data = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
+            cipher.open(piece, "frame"), max_output_size=size
+        )
+    except (Unopened, zstandard.ZstdError) as error:
+        raise Broken(f"a frame does not open: {error}") from None
+    if len(data) != size:
+        raise Broken("a frame has another size than is told of it")
+    return data
+
+
+def directory(data: bytes, cipher: Cipher) -> list[Frame]:
+    """The frames of a whole pack, by what it says of itself. Raises Broken."""
+    try:
+        length, padding, end = _TAIL.unpack(data[-_TAIL.size :])
+        behind = len(data) - _TAIL.size - padding
+        at = behind - length - _HEAD.size
+        if end != _END or at < 0 or _HEAD.unpack_from(data, at) != (_SKIPPABLE, len(data) - at - _HEAD.size):
+            raise Broken("its end is no pack's")
+        plain = cipher.open(data[behind - length : behind], "directory")
+        found = msgspec.json.decode(zstandard.ZstdDecompressor().decompressobj().decompress(plain), type=Directory)
+    except (struct.error, zstandard.ZstdError, Unopened, msgspec.MsgspecError) as error:
+        raise Broken(f"it has no directory that can be read: {error}") from None
+    if found.format != FORMAT:
+        raise Broken(f"its format is {found.format[:40]!r}, and this program knows {FORMAT!r}")
+    if sum(frame.stored for frame in found.frames) != at:
+        raise Broken("its frames do not fill it")
+    return found.frames
+
+
+def padded(size: int) -> int:
+    """Padmé: the size rounded up so that only its magnitude and a few digits show (Nikitin et al., PETS 2019)."""
+    if size < 2:
+        return size
+    exponent = size.bit_length() - 1
+    last = exponent - exponent.bit_length()
+    mask = (1 << last) - 1
+    return (size + mask) & ~mask

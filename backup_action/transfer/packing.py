@@ -1,0 +1,284 @@
+"""Brings the bucket to what a plan wants, layout vault: what is new goes into packs, and those into the bucket.
+
+Files are read in batches off the event loop, cut into chunks, and of those the ones that no pack has are compressed
+together; large files are read piece by piece, while the pieces before are hashed and compressed. All cores have work.
+A pack is closed at 16 MiB and sent while the next one fills. Every few minutes, and when a run is cut short, an index
+tells of the packs that are stored, so the next run need not send them again (law 2: packs, index, snapshot).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import msgspec
+
+from backup_action.adapters.files.folder import Opener
+from backup_action.adapters.files.read import Content, read
+from backup_action.core.cut import LEAST, cut
+from backup_action.core.entry import Entry
+from backup_action.core.found import Found
+from backup_action.core.pack import TARGET, Open
+from backup_action.core.place import Root
+from backup_action.core.plan import Item, Step
+from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.snapshot import Writer
+from backup_action.core.spool import Spool
+from backup_action.core.tally import Tally
+from backup_action.transfer.flow import Budget, Row, together
+from backup_action.transfer.framing import Framing, Made
+from backup_action.transfer.safekeeping import Safekeeping
+from backup_action.transfer.settle import ASK, Settling
+from backup_action.transfer.streaming import Streaming
+from backup_action.vault import Vault
+from backup_action.vault.packs import Packs
+
+SMALL: Final = 4 << 20  # bytes; up to here a file is read whole
+HELD: Final = 32 << 20  # bytes of content in memory at a time
+BATCH: Final = 256  # files read in one go off the event loop
+BATCH_BYTES: Final = 2 << 20
+GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
+LARGE: Final = 2  # large files at a time
+FLYING: Final = 4  # packs on their way at a time
+EVERY: Final = 120.0  # seconds between two indexes
+PARTING: Final = 1.5  # seconds that the last index of a run that is cut short may take; a cancelled job has five
+BREATH: Final = 256  # items between two looks at the network
+SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
+
+Slot = list[Entry | None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One file that was read: what it is, the names of its chunks, and how many of its bytes are new."""
+
+    slot: Slot
+    item: Item
+    found: Found
+    content: Content | Problem
+    names: list[str]
+    new: int
+
+
+class Packing:
+    """One run's transfer."""
+
+    def __init__(
+        self, vault: Vault, packs: Packs, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer,
+        tally: Tally, *, id: str, stopped: Callable[[], bool], follow: bool,
+    ) -> None:  # fmt: skip
+        """`safe` is None for a dry run; `id` is the snapshot's; `stopped` and `follow` as for `Upload`."""
+        self.gone: Spool[Entry] = Spool(Entry)  # nothing lies anywhere of what is gone from the disk
+        self._packs = packs
+        self._safe = safe
+        self._deadline = vault.bucket.attempts.deadline
+        self._sources = tuple(root.source for root in roots)
+        self._writer = writer
+        self._tally = tally
+        self._id = id
+        self._stopped = stopped
+        self._follow = follow
+        self._settling = Settling(safe, roots, tally)
+        self._local = threading.local()
+        self._openers: list[Opener] = []
+        self._filling = Open()
+
+    def removable(self) -> int:
+        """How many objects a removal would be about: none, ever."""
+        return 0
+
+    async def run(self, items: Iterable[Item]) -> None:
+        """Carries the plan out; at its end every pack is stored, and an index tells of it. Raises Stop."""
+        workers = max(2, os.cpu_count() or 2)
+        self._budget = Budget(HELD)
+        self._row: Row[Entry | None] = Row(self._write)
+        self._big = asyncio.Semaphore(LARGE)
+        self._batches = asyncio.Semaphore(workers + 1)
+        self._flights = asyncio.Semaphore(FLYING)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
+        self._indexed = asyncio.get_running_loop().time()
+        try:
+            async with together() as group:
+                self._group = group
+                await self._feed(group, items)
+                await self._close()
+            self._tally.stored += self._packs.sent
+            if self._safe:
+                await self._packs.flush(self._id, last=True)
+        except BaseException:
+            await self._part()
+            raise
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            for opener in self._openers:
+                opener.close()
+
+    async def _part(self) -> None:
+        """Leaves word of what is stored to the next run, if there is time."""
+        if self._safe:
+            with contextlib.suppress(Stop, TimeoutError):
+                await asyncio.shield(asyncio.wait_for(self._packs.flush(self._id), PARTING))
+
+    async def _feed(self, group: asyncio.TaskGroup, items: Iterable[Item]) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+
+        def launch(work: Coroutine[None, None, None]) -> None:
+            task = group.create_task(work)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        batch: list[tuple[Slot, Item, Found]] = []
+        weight = 0
+        for number, item in enumerate(items):
+            slot, found = self._row.place(), item.found
+            if found is None or item.step not in SENDING:
+                await self._settle(slot, item)
+            elif self._deadline.is_past():
+                self._fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
+            elif found.size > SMALL:
+                await self._big.acquire()
+                launch(self._stream(slot, item, found))
+            else:
+                batch.append((slot, item, found))
+                weight += found.size
+            if len(batch) == BATCH or weight >= BATCH_BYTES:
+                launch(self._batch(batch, await self._room(weight)))
+                batch, weight = [], 0
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+                await self._row.room()
+        if batch:
+            launch(self._batch(batch, await self._room(weight)))
+        while tasks:
+            await asyncio.wait(tasks)
+
+    async def _room(self, weight: int) -> int:
+        """Waits until another batch may be read."""
+        await self._batches.acquire()
+        return await self._budget.take(weight)
+
+    async def _settle(self, slot: Slot, item: Item) -> None:
+        """What needs no reading. Nothing lies anywhere of what is gone, nor under a link's path."""
+        bare = msgspec.structs.replace(item, known=None) if item.step is Step.NOTE else item
+        settled = self._settling.settle(bare)
+        entry = settled if settled is not ASK else await self._settling.ask(item)
+        self._row.fill(slot, None if item.step is Step.GONE else entry)
+
+    async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
+        try:
+            done, frames = await self._aside(lambda: self._read(batch))
+        finally:
+            self._batches.release()
+            self._budget.give(held)
+        await self._stow(frames)
+        for one in done:
+            if isinstance(one.content, Problem):
+                self._fail(one.slot, one.item, one.found, one.content)
+            else:
+                self._take(one.slot, one.item, one.content.entry, one.names, one.new)
+
+    def _read(self, batch: list[tuple[Slot, Item, Found]]) -> tuple[list[_Done], list[Made]]:
+        """In a thread: a batch of files, and the frames that come of them."""
+        framing, done = Framing(self._packs, dry=self._safe is None), []
+        for slot, item, found in batch:
+            if self._stopped():
+                raise Stop(Kind.INTERRUPTED)
+            content = read(found, self._opener(), found.size + GROWTH, self._stopped)
+            names, new = [], 0
+            if isinstance(content, Content) and _is_known(item, content.entry):
+                assert item.known is not None  # noqa: S101  (`_is_known`)
+                names = item.known.chunks
+            elif isinstance(content, Content) and content.whole:
+                whole = content.entry.sha256 if len(content.data) <= LEAST else ""
+                names, new = framing.take(cut(content.data), whole)
+                content = Content(content.entry)
+            elif isinstance(content, Content):  # it grew beyond all measure since the scan
+                content = Problem(Kind.FILE_CHANGING, self._opener().name(found.root, found.inner))
+            done.append(_Done(slot, item, found, content, names, new))
+        framing.close()
+        return done, framing.frames
+
+    def _opener(self) -> Opener:
+        """One for each thread."""
+        if not hasattr(self._local, "opener"):
+            self._local.opener = Opener(self._sources, follow=self._follow)
+            self._openers.append(self._local.opener)
+        opener: Opener = self._local.opener
+        return opener
+
+    async def _stream(self, slot: Slot, item: Item, found: Found) -> None:
+        try:
+            with Opener(self._sources, follow=self._follow) as opener:
+                streaming = Streaming(self._packs, self._aside, self._stow, self._late, dry=self._safe is None)
+                result = await streaming.run(found, opener)
+            if isinstance(result, Problem):
+                self._fail(slot, item, found, result)
+            else:
+                self._take(slot, item, *result)
+        finally:
+            self._big.release()
+
+    def _late(self) -> Kind | None:
+        """Why a large file must be given up now, if so."""
+        if self._stopped():
+            return Kind.INTERRUPTED
+        return Kind.FILE_LATE if self._deadline.is_past() else None
+
+    async def _stow(self, frames: list[Made]) -> None:
+        """Puts frames into the pack that is open."""
+        for piece, chunks in frames:
+            self._filling.add(piece, chunks)
+            if self._filling.size >= TARGET:
+                await self._close()
+
+    async def _close(self) -> None:
+        if not self._filling.size:
+            return
+        full, self._filling = self._filling, Open()
+        await self._flights.acquire()
+        self._group.create_task(self._fly(full))
+
+    async def _fly(self, full: Open) -> None:
+        try:
+            assert self._safe is not None  # noqa: S101  (a dry run makes no frames)
+            await self._safe.lease.confirm()
+            await self._packs.put(full)
+            now = asyncio.get_running_loop().time()
+            if now - self._indexed >= EVERY:
+                self._indexed = now
+                await self._packs.flush(self._id)
+        finally:
+            self._flights.release()
+
+    def _take(self, slot: Slot, item: Item, read_as: Entry, names: list[str], new: int) -> None:
+        root = item.found.root if item.found else 0
+        if new and item.drift:
+            self._tally.tell(Problem(item.drift, read_as.path))
+        if new:
+            self._tally.sent(root, read_as.size, new)
+        else:
+            self._tally.same(root, read_as.size)
+        self._row.fill(slot, msgspec.structs.replace(read_as, chunks=names, blocks=None))
+
+    def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
+        self._tally.failed(found.root, problem, found.size)
+        self._row.fill(slot, msgspec.structs.replace(item.known, stale=True) if item.known else None)
+
+    def _write(self, result: Entry | None) -> None:
+        if result is not None:
+            self._writer.add(result)
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def _is_known(item: Item, read_as: Entry) -> bool:
+    """True when the bucket has this very content, as packs and index confirmed."""
+    return item.step is Step.READ and item.known is not None and item.known.sha256 == read_as.sha256

@@ -1,0 +1,196 @@
+"""Where the content of a snapshot's file is in a vault, and how it is fetched: its chunks, in frames, in packs.
+
+What is wanted is known beforehand, so that frames which stand beside each other in a pack are fetched in one request,
+and only those. Files come in the order in which they were packed, so most of what a request brings is used at once;
+the last frames are kept for those that come a little later. Every chunk is held against its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from backup_action.adapters.oss.refusal import Refusal
+from backup_action.core import index, pack
+from backup_action.core.cipher import Cipher
+from backup_action.core.entry import Entry
+from backup_action.core.pack import Frame
+from backup_action.core.problem import Kind, Stop
+from backup_action.core.ring import Ring
+from backup_action.vault.catalogue import Vault
+from backup_action.vault.contents import Missing
+from backup_action.vault.packs import Read, indexes, listed, pack_key
+
+STRETCH: Final = 4 << 20  # bytes of a pack fetched at a time
+GAP: Final = 64 << 10  # bytes that are fetched for nothing rather than to ask twice
+KEPT: Final = 64 << 20  # bytes of chunks in memory
+TRIES: Final = 2  # what was altered on the way is no damage
+
+Span = tuple[int, int]  # where frames begin and end in their pack
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a chunk is: which stretch, where in what that unpacks to, and its size."""
+
+    stretch: int
+    at: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Frames of one pack that are fetched together."""
+
+    pack: str
+    start: int
+    end: int
+    frames: list[Frame]  # some are none that is wanted: a gap
+    cipher: Cipher
+
+
+class Chunks:
+    """Reads files of snapshots, as `Contents` does for files under their own paths. `prepare` it first."""
+
+    def __init__(self, vault: Vault, ring: Ring) -> None:
+        """Asks nothing yet."""
+        self._vault = vault
+        self._ring = ring
+        self._places: dict[bytes, _Place] = {}
+        self._stretches: list[_Stretch] = []
+        self._cache: OrderedDict[int, asyncio.Task[bytes]] = OrderedDict()
+        self._size = 0
+
+    async def prepare(self, entries: Iterable[Entry]) -> None:
+        """Finds out where all that these files have is. Raises Stop where an index cannot be read."""
+        found, sizes = await asyncio.gather(indexes(self._vault, self._ring), listed(self._vault))
+        await asyncio.to_thread(self._look, found, sizes, entries)
+
+    def _look(self, found: Mapping[str, Read], sizes: Mapping[str, int], entries: Iterable[Entry]) -> None:
+        """Notes where wanted chunks are, in packs that are there; of one that is in two of them, the first."""
+        wanted = {bytes.fromhex(name) for entry in entries if entry.is_file for name in entry.chunks}
+        for id, one in found.items():
+            cipher = self._ring.of(one.key)
+            try:
+                for packed in index.packs(one.data):
+                    hit = [any(bytes.fromhex(c.name) in wanted for c in frame.chunks) for frame in packed.frames]
+                    if any(hit) and sizes.get(packed.pack) == packed.size:
+                        self._note(packed, hit, cipher, wanted)
+            except index.Unreadable as error:
+                raise Stop(Kind.INDEX_DAMAGED, id, reason=error) from None
+
+    def _note(self, packed: index.Packed, hit: list[bool], cipher: Cipher, wanted: set[bytes]) -> None:
+        for stretch in stretches(packed, hit, cipher):
+            number, at = len(self._stretches), 0
+            self._stretches.append(stretch)
+            for frame in stretch.frames:
+                for chunk in frame.chunks:
+                    key = bytes.fromhex(chunk.name)
+                    if key in wanted:
+                        wanted.discard(key)
+                        self._places[key] = _Place(number, at, chunk.size)
+                    at += chunk.size
+
+    def has(self, entry: Entry) -> bool:
+        """Whether the indexes tell where all of a file is, and its chunks add up to its size."""
+        places = [self._places.get(bytes.fromhex(name)) for name in entry.chunks]
+        return None not in places and sum(place.size for place in places if place) == entry.size
+
+    async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
+        """`size` bytes from `start`, and `past`, since a chunk is in one place only. Raises Missing and Stop."""
+        if not self.has(entry):
+            raise Missing
+        parts, at, end = [], 0, start + size
+        for name in entry.chunks:
+            place = self._places[bytes.fromhex(name)]
+            first, last = max(start - at, 0), min(end - at, place.size)
+            if first < last:
+                data = await self._chunk(name, place)
+                parts.append(data if last - first == place.size else data[first:last])
+            at += place.size
+            if at >= end:
+                break
+        return b"".join(parts), past
+
+    async def _chunk(self, name: str, place: _Place) -> memoryview:
+        stretch = self._stretches[place.stretch]
+        for _ in range(TRIES):
+            try:
+                data = memoryview(await self._unpacked(place.stretch))[place.at : place.at + place.size]
+            except pack.Broken:
+                continue
+            digest = hashlib.sha256(data).digest()
+            if stretch.cipher.name(digest) == name:
+                return data
+            self._forget(place.stretch)
+        raise Missing(altered=True)
+
+    async def _unpacked(self, number: int) -> bytes:
+        """All chunks of a stretch; several who want it wait for one request."""
+        task = self._cache.get(number)
+        if task is None:
+            task = self._cache[number] = asyncio.ensure_future(self._fetch(self._stretches[number]))
+            self._size += _plain(self._stretches[number])
+            while self._size > KEPT and len(self._cache) > 1 and next(iter(self._cache)) != number:
+                self._forget(next(iter(self._cache)))
+        self._cache.move_to_end(number)
+        try:
+            return await asyncio.shield(task)
+        except (pack.Broken, Missing, Stop):
+            if self._cache.get(number) is task:
+                self._forget(number)
+            raise
+
+    def _forget(self, number: int) -> None:
+        if self._cache.pop(number, None):
+            self._size -= _plain(self._stretches[number])
+
+    async def _fetch(self, stretch: _Stretch) -> bytes:
+        key = self._vault.prefix + pack_key(stretch.pack)
+        try:
+            data = await self._vault.bucket.stretch(key, stretch.start, stretch.end - stretch.start)
+        except Refusal:
+            raise Missing from None
+        except Stop as stop:
+            if stop.problem.facts.get("code") != "InvalidRange":
+                raise
+            raise Missing(altered=True) from None
+        return await asyncio.to_thread(_unpack, data, stretch)
+
+
+def stretches(packed: index.Packed, hit: list[bool], cipher: Cipher) -> Iterable[_Stretch]:
+    """Stretches of a pack that cover all frames that are hit."""
+    start = at = 0
+    frames: list[Frame] = []
+    pending: list[Frame] = []  # behind the last that was hit
+    for frame, is_hit in zip(packed.frames, hit, strict=True):
+        gap = sum(one.stored for one in pending)
+        full = sum(one.stored for one in frames) + gap + frame.stored > STRETCH
+        if frames and is_hit and (full or gap > GAP):
+            yield _Stretch(packed.pack, start, at - gap, frames, cipher)
+            frames = []
+        if is_hit:
+            if not frames:
+                start, pending = at, []
+            frames, pending = [*frames, *pending, frame], []
+        elif frames:
+            pending.append(frame)
+        at += frame.stored
+    if frames:
+        yield _Stretch(packed.pack, start, start + sum(one.stored for one in frames), frames, cipher)
+
+
+def _plain(stretch: _Stretch) -> int:
+    return sum(chunk.size for frame in stretch.frames for chunk in frame.chunks)
+
+
+def _unpack(data: bytes, stretch: _Stretch) -> bytes:
+    parts, at = [], 0
+    for frame in stretch.frames:
+        parts.append(pack.unpack(data[at : at + frame.stored], frame, stretch.cipher))
+        at += frame.stored
+    return b"".join(parts)

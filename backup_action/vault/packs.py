@@ -1,0 +1,208 @@
+"""The packs of a vault: which chunks the bucket has, and those that this run adds (layout vault).
+
+A chunk counts as there when an index says in which pack it is, and the bucket's listing has that pack with the size
+that the index says: a pack that somebody removed is missed at once, and what was in it is sent again. A pack that a
+`prune` has marked for removal counts no more: nothing new may come to rely on it.
+
+Everything is written once. An answer that was lost is settled by the listing of that one key: size and MD5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import fastcrc
+
+from backup_action.adapters.oss.data import PAGE
+from backup_action.core import cipher, index
+from backup_action.core.address import CATALOGUE
+from backup_action.core.cipher import Unopened
+from backup_action.core.entry import Entry
+from backup_action.core.index import Packed
+from backup_action.core.pack import Open
+from backup_action.core.problem import Kind, Stop
+from backup_action.core.ring import Ring
+from backup_action.core.stored import Stored
+from backup_action.vault.catalogue import Vault
+
+PACKS: Final = f"{CATALOGUE}/packs/"
+INDEX: Final = f"{CATALOGUE}/index/"
+MANY: Final = 24  # indexes; from there on a run makes one of them all
+SMALL: Final = 4 << 20  # bytes of an index that another may take the place of
+PARTS: Final = "0123456789abcdef"  # of a long listing
+WAVE: Final = 2 * MANY  # indexes read at a time, the newest first: what they supersede need not be read
+
+
+def pack_key(name: str) -> str:
+    """A pack's key below the prefix."""
+    return f"{PACKS}{name[:2]}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An index as it was read, opened, and the id of the key that it was sealed under ("" for none)."""
+
+    data: bytes
+    key: str
+
+
+def about(id: str) -> str:
+    """What an index is sealed about."""
+    return f"index {id}"
+
+
+async def listed(vault: Vault) -> dict[str, int]:
+    """Name and size of every pack; a long listing is asked for in parts, side by side. Raises Stop."""
+    objects, more = await vault.bucket.page(vault.prefix + PACKS, "", PAGE)
+    if more:
+        parts = await asyncio.gather(*(vault.below(PACKS, part, f"{part}~") for part in PARTS))
+        return {stored.key.rpartition("/")[2]: stored.size for part in parts for stored in part}
+    return {stored.key.rpartition("/")[2]: stored.size for stored in objects}
+
+
+async def indexes(vault: Vault, ring: Ring) -> dict[str, Read]:
+    """Every index that none supersedes, by id. Raises Stop where one cannot be read."""
+    listed = sorted(await vault.below(INDEX), key=lambda stored: (stored.last_modified, stored.key))
+    found: dict[str, Read] = {}
+    superseded: set[str] = set()
+    while listed:
+        wave, listed = listed[-WAVE:], listed[:-WAVE]
+        answers = await asyncio.gather(*(vault.bucket.get(f"{vault.prefix}{INDEX}{one.key}") for one in wave))
+        for stored, answer in zip(wave, answers, strict=True):
+            if answer is not None:  # else a prune was faster
+                found[stored.key] = one = _opened(stored.key, answer.body, ring)
+                superseded |= {*_head(stored.key, one.data).supersedes}
+        listed = [stored for stored in listed if stored.key not in superseded]
+    return {id: one for id, one in found.items() if id not in superseded}
+
+
+def _opened(id: str, data: bytes, ring: Ring) -> Read:
+    try:
+        return Read(ring.open(data, about(id)), cipher.key_of(data) if cipher.is_sealed(data) else "")
+    except Unopened as error:
+        raise _damaged(id, error) from None
+
+
+def _head(id: str, data: bytes) -> index.Head:
+    try:
+        return index.head(data)
+    except index.Unreadable as error:
+        raise _damaged(id, error) from None
+
+
+def _damaged(id: str, error: Exception) -> Stop:
+    return Stop(Kind.INDEX_DAMAGED, id, reason=error)
+
+
+class Packs:
+    """What one run knows of its vault's packs. `load` it first; `has` and `claim` may be called from any thread."""
+
+    def __init__(self, vault: Vault, ring: Ring, headers: Mapping[str, str]) -> None:
+        """`headers` go with every pack."""
+        self.cipher = ring.cipher
+        self.sent = 0  # bytes of packs
+        self._vault = vault
+        self._ring = ring
+        self._headers = {**headers, "content-type": "application/octet-stream", "x-oss-forbid-overwrite": "true"}
+        self._held: set[bytes] = set()
+        self._claimed: set[bytes] = set()
+        self._lock = threading.Lock()
+        self._made: list[Packed] = []  # that no index tells of yet
+        self._numbers = itertools.count()
+        self._small: dict[str, bytes] = {}  # indexes of our key that one can take the place of, by id
+        self._sizes: dict[str, int] = {}
+
+    async def load(self) -> None:
+        """Asks the bucket for its packs and indexes. Raises Stop."""
+        self._sizes, found = await asyncio.gather(listed(self._vault), indexes(self._vault, self._ring))
+        self._small = {
+            id: one.data for id, one in found.items() if one.key == self.cipher.key_id and len(one.data) < SMALL
+        }
+        await asyncio.to_thread(self._read, {id: one.data for id, one in found.items()})
+
+    def _read(self, indexes: Mapping[str, bytes]) -> None:
+        for id, data in indexes.items():
+            try:
+                for packed in index.packs(data):
+                    if self._sizes.get(packed.pack) == packed.size:
+                        self._held.update(bytes.fromhex(c.name) for frame in packed.frames for c in frame.chunks)
+            except index.Unreadable as error:
+                raise _damaged(id, error) from None
+
+    def has(self, name: str) -> bool:
+        """Whether the bucket has a chunk, or will have it before this run commits."""
+        key = bytes.fromhex(name)
+        return key in self._held or key in self._claimed
+
+    def claim(self, name: str) -> bool:
+        """Whether who asks must store this chunk: true just once, and never where it is there."""
+        key = bytes.fromhex(name)
+        with self._lock:
+            if key in self._held or key in self._claimed:
+                return False
+            self._claimed.add(key)
+            return True
+
+    def present(self, entries: Iterable[Entry]) -> Iterator[Stored]:
+        """What a listing would say of files, had they objects: those whose chunks are all there, in their order."""
+        for entry in entries:
+            if entry.is_file and all(bytes.fromhex(name) in self._held for name in entry.chunks):
+                yield Stored(entry.place, entry.size, entry.etag, entry.last_modified)
+
+    async def put(self, pack: Open) -> None:
+        """Closes a pack and stores it. Raises Stop."""
+        name, data = await asyncio.to_thread(pack.finish, self.cipher)
+        crc64 = await asyncio.to_thread(fastcrc.crc64.xz, data)
+        key = self._vault.prefix + pack_key(name)
+        try:
+            await self._vault.bucket.put(key, data, crc64, self._headers)
+        except Stop as stop:
+            if stop.problem.facts.get("code") != "FileAlreadyExists":
+                raise
+            await self._settle(key, data)
+        self.sent += len(data)
+        self._made.append(Packed(name, len(data), pack.frames))
+
+    async def _settle(self, key: str, data: bytes) -> None:
+        """A pack that stands there already, as after a lost answer, must be this one: by its listing, which tells
+        size and MD5; where its ETag is none, by the CRC-64 of a HEAD. Raises Stop.
+        """
+        objects, _ = await self._vault.bucket.page(key, "", 1)
+        md5 = await asyncio.to_thread(lambda: hashlib.md5(data, usedforsecurity=False).hexdigest().upper())
+        told = [(stored.key, stored.size, stored.etag.upper()) for stored in objects]
+        if told == [(key, len(data), md5)]:
+            return
+        answer = await self._vault.bucket.head(key)
+        crc64 = fastcrc.crc64.xz(data)
+        if answer is None or not answer.proves(len(data), crc64):
+            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64)
+
+    async def flush(self, id: str, *, last: bool = False) -> None:
+        """Writes an index of the packs that no index tells of yet; the `last` of a run takes the place of many small
+        ones. `id` is the snapshot's. Raises Stop.
+        """
+        made, self._made = self._made, []
+        merged = self._small if last and len(self._small) >= MANY else {}
+        if not made and not merged:
+            return
+        name = f"{id}-{next(self._numbers)}"
+        data = await asyncio.to_thread(self._index, made, merged, name)
+        headers = {"content-type": "application/zstd", "x-oss-forbid-overwrite": "true", **self._vault.headers}
+        key = f"{self._vault.prefix}{INDEX}{name}"
+        try:
+            await self._vault.bucket.put(key, data, fastcrc.crc64.xz(data), headers)
+        except Stop as stop:
+            if stop.problem.facts.get("code") != "FileAlreadyExists":
+                raise
+            await self._settle(key, data)
+
+    def _index(self, made: list[Packed], merged: Mapping[str, bytes], name: str) -> bytes:
+        old = itertools.chain.from_iterable(map(index.packs, merged.values()))
+        kept = (packed for packed in old if self._sizes.get(packed.pack) == packed.size)
+        return self._ring.seal(index.encode(itertools.chain(kept, made), [*merged]), about(name))

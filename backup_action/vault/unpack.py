@@ -1,0 +1,60 @@
+"""Restores a snapshot of an unencrypted vault without the program that wrote it: Python's own library and `zstd`.
+
+    python3 restore.py FOLDER SNAPSHOT TARGET
+
+FOLDER has all objects below `.oss-backup/`, as any tool downloads them; SNAPSHOT is an id, or `latest`. Each file is
+held against its SHA-256. This script is stored beside the data; it is never imported.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+
+def lines(file):
+    data = subprocess.run(["zstd", "-dcq", "--long=27", str(file)], check=True, capture_output=True).stdout
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def main(folder, snapshot, target):
+    where = {}  # of each chunk: its pack, where it begins in what `zstd -dc` gives of that, and its size
+    for index in sorted((folder / "index").iterdir()):
+        for row in lines(index)[1:]:
+            at = 0
+            for _, chunks in row["frames"]:
+                for name, size in chunks:
+                    where[name] = (row["pack"], at, size)
+                    at += size
+    files = sorted((folder / "snapshots").glob("*.jsonl.zst"))
+    chosen = files[-1] if snapshot == "latest" else folder / "snapshots" / f"{snapshot}.jsonl.zst"
+    path = lambda text, raw: os.fsencode(text) if not raw else base64.b64decode(raw)
+    top, entries, last, plain = os.fsencode(target), lines(chosen)[1:-1], "", b""
+    for entry in entries:
+        name = path(entry["path"], entry.get("raw"))
+        if entry.get("gone") or b".." in name.split(b"/") or name.startswith(b"/"):
+            continue
+        to = os.path.join(top, name)
+        os.makedirs(to if entry["kind"] == "folder" else os.path.dirname(to), exist_ok=True)
+        if entry["kind"] == "file":
+            with open(to, "wb") as file:
+                for pack, at, size in (where[chunk] for chunk in entry.get("chunks", [])):
+                    if pack != last:
+                        last, stored = pack, folder / "packs" / pack[:2] / pack
+                        plain = subprocess.run(["zstd", "-dcq", str(stored)], check=True, capture_output=True).stdout
+                    file.write(plain[at : at + size])
+            if hashlib.sha256(pathlib.Path(os.fsdecode(to)).read_bytes()).hexdigest() != entry["sha256"]:
+                sys.exit(f"damaged: {name!r}")
+    for entry in reversed(entries):  # links, modes and times when all content stands, folders after what is in them
+        to = os.path.join(top, path(entry["path"], entry.get("raw")))
+        if entry["kind"] == "link":
+            os.symlink(path(entry["target"], entry.get("target_raw")), to)
+        elif not entry.get("gone"):
+            os.chmod(to, entry["mode"] & 0o777)
+            os.utime(to, ns=(int(entry["mtime_ns"]),) * 2)
+
+
+main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3])
