@@ -67,8 +67,8 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         return credentials.Keyring(credentials.stored(environ, hide))
     is_writer = draft.command == "backup"
     policy = rights.policy(
-        draft.command, settings.bucket, settings.prefix, delete=is_writer and settings.delete,
-        tags=is_writer and bool(settings.tags),
+        draft.command, settings.bucket, settings.prefix, layout=settings.layout,
+        delete=is_writer and settings.delete, tags=is_writer and bool(settings.tags),
     )  # fmt: skip
     role = credentials.Role(
         settings.role_to_assume,

@@ -34,8 +34,9 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
         if not snapshot.foot.complete:
             draft.tell(Problem(Kind.SNAPSHOT_INCOMPLETE, snapshot.id))
         with open_target(settings) as target:
+            contents = await access.contents(vault, wanted(snapshot, chosen))
             download = Download(
-                await access.contents(vault, wanted(snapshot, chosen)), target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
+                contents, target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
                 dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
             async with watched(snapshot, chosen, settings, environ, draft):

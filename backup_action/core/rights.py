@@ -7,6 +7,7 @@
 | backup, tree | PutObject, GetObject, ListParts, AbortMultipartUpload on P | ListObjects under P |
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
+| backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
@@ -19,6 +20,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from backup_action.core.address import CATALOGUE
+
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
     "restore": ("oss:GetObject", "oss:GetObjectVersion", "oss:RestoreObject"),
@@ -27,6 +30,7 @@ _OBJECTS: Final = {
     "drill": ("oss:GetObject", "oss:GetObjectVersion"),
     "prune": ("oss:GetObject", "oss:GetObjectVersion", "oss:DeleteObject", "oss:DeleteObjectVersion"),
 }
+POLICY_MAX: Final = 2048  # characters that STS takes
 _KEYS: Final[dict[str, object]] = {
     "Effect": "Allow",
     "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
@@ -34,11 +38,19 @@ _KEYS: Final[dict[str, object]] = {
 }
 
 
-def policy(verb: str, bucket: str, prefix: str, *, delete: bool = False, tags: bool = False) -> str:
+_VAULT: Final = ("oss:PutObject", "oss:ListParts", "oss:AbortMultipartUpload")  # of its writer, besides
+_READ: Final = ("snapshots", "index", "keys")  # folders that it reads: what is packed it need not
+
+
+def policy(
+    verb: str, bucket: str, prefix: str, *, layout: str = "tree", delete: bool = False, tags: bool = False
+) -> str:
     """The session policy for a verb, as JSON; `prefix` is "" or ends in `/`. Built from checked names only.
 
     Prefixes are short enough (`address.PREFIX_MAX`) that it is always under the 2,048 characters STS takes.
     """
+    if verb == "backup" and layout == "vault":
+        return _writer(bucket, f"{prefix}{CATALOGUE}/", tags=tags)
     under = {"Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}} if prefix else {}
     actions = [*_OBJECTS[verb], *["oss:DeleteObject"] * delete, *["oss:PutObjectTagging"] * tags]
     statements: list[dict[str, object]] = [
@@ -46,4 +58,21 @@ def policy(verb: str, bucket: str, prefix: str, *, delete: bool = False, tags: b
         {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [f"acs:oss:*:*:{bucket}"], **under},
         _KEYS,
     ]
+    return _encoded(statements)
+
+
+def _writer(bucket: str, catalogue: str, *, tags: bool) -> str:
+    """For who writes a vault: nothing is deleted, nor what is packed read, unless the prefix is too long to say so."""
+    at = f"acs:oss:*:*:{bucket}"
+    write = [*_VAULT, *["oss:PutObjectTagging"] * tags]
+    under = {"Condition": {"StringLike": {"oss:Prefix": [f"{catalogue}*"]}}}
+    lists: dict[str, object] = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [at], **under}
+    whole, read = [f"{at}/{catalogue}*"], [f"{at}/{catalogue}{folder}/*" for folder in _READ]
+    puts: dict[str, object] = {"Effect": "Allow", "Action": write, "Resource": whole}
+    gets: dict[str, object] = {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": read}
+    told = _encoded([puts, gets, lists, _KEYS])
+    return told if len(told) <= POLICY_MAX else _encoded([puts | {"Action": [*write, "oss:GetObject"]}, lists, _KEYS])
+
+
+def _encoded(statements: list[dict[str, object]]) -> str:
     return json.dumps({"Version": "1", "Statement": statements}, ensure_ascii=False, separators=(",", ":"))

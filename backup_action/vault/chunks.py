@@ -67,7 +67,7 @@ class Chunks:
 
     async def prepare(self, entries: Iterable[Entry]) -> None:
         """Finds out where all that these files have is. Raises Stop where an index cannot be read."""
-        found, sizes = await asyncio.gather(indexes(self._vault, self._ring), listed(self._vault))
+        (found, _), sizes = await asyncio.gather(indexes(self._vault, self._ring), listed(self._vault))
         await asyncio.to_thread(self._look, found, sizes, entries)
 
     def _look(self, found: Mapping[str, Read], sizes: Mapping[str, int], entries: Iterable[Entry]) -> None:

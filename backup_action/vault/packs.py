@@ -36,7 +36,7 @@ INDEX: Final = f"{CATALOGUE}/index/"
 MANY: Final = 24  # indexes; from there on a run makes one of them all
 SMALL: Final = 4 << 20  # bytes of an index that another may take the place of
 PARTS: Final = "0123456789abcdef"  # of a long listing
-WAVE: Final = 2 * MANY  # indexes read at a time, the newest first: what they supersede need not be read
+MERGED: Final = "-merged"  # ends the id of an index that supersedes others
 
 
 def pack_key(name: str) -> str:
@@ -66,20 +66,29 @@ async def listed(vault: Vault) -> dict[str, int]:
     return {stored.key.rpartition("/")[2]: stored.size for stored in objects}
 
 
-async def indexes(vault: Vault, ring: Ring) -> dict[str, Read]:
-    """Every index that none supersedes, by id. Raises Stop where one cannot be read."""
-    listed = sorted(await vault.below(INDEX), key=lambda stored: (stored.last_modified, stored.key))
-    found: dict[str, Read] = {}
-    superseded: set[str] = set()
-    while listed:
-        wave, listed = listed[-WAVE:], listed[:-WAVE]
-        answers = await asyncio.gather(*(vault.bucket.get(f"{vault.prefix}{INDEX}{one.key}") for one in wave))
-        for stored, answer in zip(wave, answers, strict=True):
-            if answer is not None:  # else a prune was faster
-                found[stored.key] = one = _opened(stored.key, answer.body, ring)
-                superseded |= {*_head(stored.key, one.data).supersedes}
-        listed = [stored for stored in listed if stored.key not in superseded]
-    return {id: one for id, one in found.items() if id not in superseded}
+async def indexes(vault: Vault, ring: Ring) -> tuple[dict[str, Read], list[str]]:
+    """Every index that none supersedes, by id, and the ids of those that are superseded. Raises Stop.
+
+    What stands before the newest merged one is read only where that does not supersede it.
+    """
+    found = sorted(await vault.below(INDEX), key=lambda stored: (stored.last_modified, stored.key))
+    ids = [stored.key for stored in found]
+    first = max((at for at, id in enumerate(ids) if id.endswith(MERGED)), default=0)
+    read = await _fetched(vault, ring, ids[first:])
+    left = [id for id in ids[:first] if id not in _superseded(read)]
+    read |= await _fetched(vault, ring, left)
+    old = _superseded(read)
+    return {id: one for id, one in read.items() if id not in old}, [id for id in ids if id in old]
+
+
+async def _fetched(vault: Vault, ring: Ring, ids: list[str]) -> dict[str, Read]:
+    answers = await asyncio.gather(*(vault.bucket.get(f"{vault.prefix}{INDEX}{id}") for id in ids))
+    told = zip(ids, answers, strict=True)  # one that is not there any more was pruned meanwhile
+    return {id: _opened(id, answer.body, ring) for id, answer in told if answer is not None}
+
+
+def _superseded(read: Mapping[str, Read]) -> set[str]:
+    return {old for id, one in read.items() for old in _head(id, one.data).supersedes}
 
 
 def _opened(id: str, data: bytes, ring: Ring) -> Read:
@@ -116,11 +125,12 @@ class Packs:
         self._made: list[Packed] = []  # that no index tells of yet
         self._numbers = itertools.count()
         self._small: dict[str, bytes] = {}  # indexes of our key that one can take the place of, by id
+        self._old: list[str] = []  # ids of indexes that are superseded already
         self._sizes: dict[str, int] = {}
 
     async def load(self) -> None:
         """Asks the bucket for its packs and indexes. Raises Stop."""
-        self._sizes, found = await asyncio.gather(listed(self._vault), indexes(self._vault, self._ring))
+        self._sizes, (found, self._old) = await asyncio.gather(listed(self._vault), indexes(self._vault, self._ring))
         self._small = {
             id: one.data for id, one in found.items() if one.key == self.cipher.key_id and len(one.data) < SMALL
         }
@@ -191,7 +201,7 @@ class Packs:
         merged = self._small if last and len(self._small) >= MANY else {}
         if not made and not merged:
             return
-        name = f"{id}-{next(self._numbers)}"
+        name = f"{id}-{next(self._numbers)}" + MERGED * bool(merged)
         data = await asyncio.to_thread(self._index, made, merged, name)
         headers = {"content-type": "application/zstd", "x-oss-forbid-overwrite": "true", **self._vault.headers}
         key = f"{self._vault.prefix}{INDEX}{name}"
@@ -205,4 +215,6 @@ class Packs:
     def _index(self, made: list[Packed], merged: Mapping[str, bytes], name: str) -> bytes:
         old = itertools.chain.from_iterable(map(index.packs, merged.values()))
         kept = (packed for packed in old if self._sizes.get(packed.pack) == packed.size)
-        return self._ring.seal(index.encode(itertools.chain(kept, made), [*merged]), about(name))
+        return self._ring.seal(
+            index.encode(itertools.chain(kept, made), [*self._old, *merged] if merged else []), about(name)
+        )

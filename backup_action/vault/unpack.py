@@ -2,8 +2,7 @@
 
     python3 restore.py FOLDER SNAPSHOT TARGET
 
-FOLDER has all objects below `.oss-backup/`, as any tool downloads them; SNAPSHOT is an id, or `latest`. Each file is
-held against its SHA-256. This script is stored beside the data; it is never imported.
+FOLDER has all objects below `.oss-backup/`, as any tool downloads them; SNAPSHOT is an id, or `latest`.
 """
 
 import base64
@@ -54,7 +53,8 @@ def main(folder, snapshot, target):
             os.symlink(path(entry["target"], entry.get("target_raw")), to)
         elif not entry.get("gone"):
             os.chmod(to, entry["mode"] & 0o777)
-            os.utime(to, ns=(int(entry["mtime_ns"]),) * 2)
+        if not entry.get("gone"):
+            os.utime(to, ns=(int(entry["mtime_ns"]),) * 2, follow_symlinks=False)
 
 
 main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3])
