@@ -161,6 +161,11 @@ class Snapshot:
         return self.head.id
 
     @property
+    def stored(self) -> int:
+        """Bytes of it as it is stored."""
+        return len(self._data)
+
+    @property
     def recent(self) -> list[PastRun]:
         """The last runs up to this one, oldest first."""
         return recent(self.head, self.foot)
