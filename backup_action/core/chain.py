@@ -65,7 +65,8 @@ class Heads:
 
     def rows(self) -> list[SnapshotRow]:
         """All of them, the one whose run began last first."""
-        return [self._row(id) for id in sorted([*self._heads, *self._damaged], reverse=True)]
+        rows = [self._row(id) for id in [*self._heads, *self._damaged]]
+        return sorted(rows, key=lambda row: (row.id[:16], row.source, row.sequence, row.id), reverse=True)
 
     def chains(self) -> list[Chain]:
         """One for each source and layout, in the order of their names."""

@@ -7,15 +7,17 @@ head says what they hold: the newest of each source, to begin with, and those be
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from backup_action.core.chain import Heads
 from backup_action.core.problem import Kind, Problem, Stop
-from backup_action.core.snapshot import Snapshot
+from backup_action.core.snapshot import Head, Snapshot
 from backup_action.core.stored import Stored
 from backup_action.transfer.flow import Crew, together
 from backup_action.vault import Vault
+from backup_action.vault.catalogue import SECOND
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class Shelf:
         rows = {stored.key: stored for stored in await self._rows()}
 
         async def look(id: str) -> None:
-            head = await self._readable(id, self._vault.head(id))
+            head = await self._readable(id, self._head(id))
             if head and self._source in ("", head.source):
                 found.add(head, rows[id].size)
 
@@ -51,7 +53,7 @@ class Shelf:
                 found.add(snapshot.head, rows[id].size)
                 found.prove(id, snapshot.foot)
 
-        newest = {id[:-4][-4:]: id for id in sorted(rows)}.values()  # by what of an id tells the source
+        newest = {id[-8:-4]: id for id in sorted(rows)}.values()  # by what of an id tells the source
         await _each(newest, prove, FEW)
         await _each(rows.keys() - newest, look, self._many)
         await _each(found.lacking(), prove, FEW)
@@ -62,19 +64,32 @@ class Shelf:
     async def each(self, look: Callable[[Snapshot], None]) -> None:
         """Every one whole, oldest first; `look` runs in a thread while the next is on its way."""
         ids = sorted(stored.key for stored in await self._rows())
+        turns = [list(same) for _, same in itertools.groupby(ids, lambda id: id[:SECOND])]
         async with together() as group:
-            coming = group.create_task(self._whole(ids[0])) if ids else None
-            for following in [*ids[1:], ""]:
-                snapshot = await coming if coming else None
-                coming = group.create_task(self._whole(following)) if following else None
-                if snapshot is not None and self._source in ("", snapshot.head.source):
+            coming = group.create_task(self._begun(turns[0])) if turns else None
+            for following in [*turns[1:], None]:
+                found = await coming if coming else []
+                coming = group.create_task(self._begun(following)) if following else None
+                for snapshot in found:
                     await asyncio.to_thread(look, snapshot)
+
+    async def _begun(self, ids: list[str]) -> list[Snapshot]:
+        """Those whose runs began in one second, mostly one: of several the sequence tells which was first."""
+        found = [snapshot for id in ids if (snapshot := await self._whole(id))]
+        ours = [snapshot for snapshot in found if self._source in ("", snapshot.head.source)]
+        return sorted(ours, key=lambda snapshot: (snapshot.head.layout, snapshot.head.sequence))
 
     async def _rows(self) -> list[Stored]:
         rows = (await self._vault.catalogue()).snapshots
         ours = [stored for stored in rows if not self._source or self._vault.has_our_tag(stored.key)]
         self.others = len(rows) - len(ours)
         return ours
+
+    async def _head(self, id: str) -> Head | None:
+        head = await self._vault.head(id)
+        if head and head.id != id:
+            raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {head.id}")
+        return head
 
     async def _whole(self, id: str) -> Snapshot | None:
         return await self._readable(id, self._vault.snapshot(id))

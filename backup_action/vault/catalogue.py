@@ -31,6 +31,7 @@ _BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
 SECOND: Final = 16  # characters of an id that say when its run began
 _FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 _HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
+_BLOCK_BYTES: Final = 160 << 10  # the same, where the head shares its block with what can hardly be packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +179,14 @@ class Vault:
 
     async def head(self, id: str) -> Head | None:
         """A snapshot's head, from its first bytes alone; None where it is not there. Raises Stop."""
-        answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
-        try:
-            return snapshot.head_of(answer.body) if answer else None
-        except Unreadable as error:
-            raise _unreadable(id, error) from None
+        for first in (_HEAD_BYTES, _BLOCK_BYTES):
+            answer = await self.bucket.get(self._snapshot_key(id), first=first)
+            try:
+                return snapshot.head_of(answer.body) if answer else None
+            except Unreadable as error:
+                if first == _BLOCK_BYTES or not answer or len(answer.body) < first:
+                    raise _unreadable(id, error) from None
+        return None
 
     async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
         """Every object below the prefix but the catalogue, in order: one spool a range between two marks.
