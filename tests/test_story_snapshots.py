@@ -17,6 +17,7 @@ from box import PROGRAM, TIMEOUT, Box, disk
 from backup_action.core import report
 from backup_action.core.listing import Found
 from backup_action.core.report import Report
+from backup_action.core.snapshot import Unreadable, head_of
 
 sys.path.insert(0, str(Path(__file__).parent / "core"))
 from catalogues import chain, entry, snapshot
@@ -124,6 +125,18 @@ def test_a_list_reads_no_snapshot_whole_but_the_newest(box: Box) -> None:
     assert [row["files"] for row in looked.document["rows"]] == [1] * 40
     assert [row["bytes"] for row in looked.document["rows"]] == list(range(40, 0, -1))
     assert len(looked.told.listing.rows) == 40  # type: ignore[union-attr]
+
+
+def test_a_head_that_shares_its_block_with_what_can_hardly_be_packed_is_found_all_the_same(box: Box) -> None:
+    found = chain(2, tag("story"), size=100_000)
+    plain = zstandard.ZstdDecompressor().decompressobj().decompress(found[0][1])
+    together = zstandard.compress(plain)
+    with pytest.raises(Unreadable):
+        head_of(together[: 1 << 16])
+    put(box, found[0][0].id, together)
+    put(box, found[1][0].id, found[1][1])
+    looked = Looked(box, "--json")
+    assert (looked.code, looked.document["total"], looked.told.requests) == (0, 2, 4), looked.err
 
 
 def test_what_a_gap_hides_is_read_whole(box: Box) -> None:

@@ -29,6 +29,7 @@ from backup_action.core.render import numbers
 from backup_action.core.render.problems import quoting
 from backup_action.core.render.progress import cells
 from backup_action.core.report import Report
+from backup_action.core.snapshot import is_id
 from backup_action.core.wording import Language, word
 
 ROWS: Final = 50  # of a table in the summary
@@ -95,8 +96,8 @@ def _listed(view: Listed, rows: Rows, language: Language, quote: Quote) -> Itera
     for chain in view.chains:
         yield word(
             "chain-whole" if chain.whole else "chain-gaps", language, source=quote(chain.source),
-            layout=quote(chain.layout), count=numbers.count(chain.snapshots), gaps=numbers.count(chain.gaps),
-            broken=numbers.count(chain.broken),
+            layout=quote(chain.layout), count=numbers.count(chain.snapshots), gaps=numbers.count(chain.gaps) if chain.gaps else "",
+            broken=numbers.count(chain.broken) if chain.broken else "",
         )  # fmt: skip
     if not view.total:
         yield word("no-snapshots" if view.source else "no-snapshots-at-all", language)
@@ -110,7 +111,7 @@ def _listed(view: Listed, rows: Rows, language: Language, quote: Quote) -> Itera
 
 
 def _snapshot(row: SnapshotRow, language: Language, quote: Quote) -> list[str]:
-    began = recent.moment(row.id).replace("T", " ").removesuffix("Z")
+    began = recent.moment(row.id).replace("T", " ").removesuffix("Z") if is_id(row.id) else ""
     link = word(f"link-{row.link}", language)
     if row.damage:
         return [quote(row.id), began, *[""] * 6, link, "", "", quote(row.damage)]
