@@ -181,7 +181,6 @@ def test_a_snapshot_that_was_replaced_breaks_the_chain(box: Box) -> None:
     grown, last = snapshot("20261120T000000Z-" + found[0][0].id[-8:], found[2][0])
     for one, whole in (found[0], found[1], (forged, data), (grown, last)):
         put(box, one.id, whole)
-    assert Looked(box).code == 0, "its head hangs on its parent, and the list reads no more of it"
     box.client().delete_object(f"{CATALOGUE}{found[1][0].id}.jsonl.zst")
     other, whole = snapshot(found[1][0].id, None, tail="!")
     put(box, other.id, whole)
@@ -211,9 +210,8 @@ def test_where_there_is_none(box: Box) -> None:
     looked = Looked(box)
     assert (looked.code, looked.out) == (0, "There is no snapshot of this source.\n")
     assert Looked(box, "--all-sources", language="zh").out == "这个前缀下没有快照。\n"
-    for arguments in (("--snapshot", "latest"), ("--against", "2026-01-01")):
-        ended = Looked(box, *arguments)
-        assert (ended.code, ended.told.problem_counts, ended.out) == (2, {"snapshot.unknown": 1}, "")
+    ended = Looked(box, "--against", "2026-01-01")
+    assert (ended.code, ended.told.problem_counts, ended.out) == (2, {"snapshot.unknown": 1}, "")
     assert Looked(box, "--find", "x", "--json").document["total"] == 0
 
 
@@ -283,7 +281,6 @@ def test_a_path_through_time(box: Box) -> None:
     assert every["paths"] == 9 and not every["more"]
     table = Looked(box, "--find", "lost").out
     assert len(table.splitlines()) == 6 and "absent" in table
-    assert Looked(box, "--find", "[", "--json").document["total"] == 0
     wrong = Looked(box, "--find", "!")
     assert (wrong.code, wrong.told.problem_counts) == (2, {"setting.malformed": 1})
 
@@ -302,10 +299,10 @@ def test_two_views_at_once_are_refused_before_anything_is_asked(box: Box, argume
 
 
 def test_on_a_runner_stdout_is_for_commands_and_the_summary_has_it_all(box: Box) -> None:
-    first, second = two_nights(box)
+    _, second = two_nights(box)
     summary = box.folder / "summary.md"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "RUNNER_TEMP": str(box.folder)}
-    for arguments in ((), ("--json",), ("--against", first), ("--find", "*")):
+    for arguments in (("--json",), ("--find", "*")):
         summary.unlink(missing_ok=True)
         done = subprocess.run(
             [*PROGRAM, "snapshots", "--prefix", "p", "--source", "story", "--language", "en", *arguments],

@@ -61,14 +61,14 @@ def difference(before: Iterable[Entry], after: Iterable[Entry]) -> Difference:
             found.folders_removed += new is None
         else:
             found.metadata += _facts(old) != _facts(new)
-    moved = _moved(plain)
-    left = set(moved.values())
+    moves = _moves(plain)
     for row in plain:
-        origin = moved.get((row.path, row.raw)) if row.what == "added" else None
-        if origin:
-            row = msgspec.structs.replace(row, what="moved", bytes_before=row.bytes, was=origin[0], was_raw=origin[1])
-        if row.what != "removed" or (row.path, row.raw) not in left:
+        move = moves.get(row.sha256) if row.what != "changed" and _may_move(row) else None
+        if move is None or not move.takes(row.what):
             found.add(row)
+        elif row.what == "added":
+            was, was_raw = _path(move.origins[move.came - 1])
+            found.add(msgspec.structs.replace(row, what="moved", bytes_before=row.bytes, was=was, was_raw=was_raw))
     return found
 
 
@@ -116,22 +116,45 @@ def _row(old: Entry | None, new: Entry | None) -> DifferenceRow | None:
     return DifferenceRow(what, *told(entry.path), entry.kind.value, now, was, sha256)
 
 
-def _moved(rows: Iterable[DifferenceRow]) -> dict[_Key, _Key]:
-    """For each file that moved: where it came from. Of several with one content, the first goes with the first."""
+class _Move:
+    """Files of one content that moved: of several, the first goes with the first."""
+
+    __slots__ = ("came", "count", "origins", "went")
+
+    def __init__(self) -> None:
+        self.origins: list[str | _Key] = []
+        self.count = self.came = self.went = 0
+
+    def takes(self, what: str) -> bool:
+        """Whether the next that was added or removed is one that moved."""
+        seen = self.came if what == "added" else self.went
+        if seen >= min(self.count, len(self.origins)):
+            return False
+        if what == "added":
+            self.came += 1
+        else:
+            self.went += 1
+        return True
+
+
+def _moves(rows: Iterable[DifferenceRow]) -> dict[str, _Move]:
+    """By SHA-256, for each that is both added and removed: where its files were, and how many came."""
     came = array("Q", sorted(_short(row) for row in rows if row.what == "added" and _may_move(row)))
-    origins: dict[str, list[_Key]] = {}
+    moves: dict[str, _Move] = {}
     for row in rows:
         if row.what == "removed" and _may_move(row):
             at = bisect_left(came, _short(row))
             if at < len(came) and came[at] == _short(row):
-                origins.setdefault(row.sha256, []).append((row.path, row.raw))
-    for waiting in origins.values():
-        waiting.reverse()
-    moved: dict[_Key, _Key] = {}
+                path = (row.path, row.raw) if row.raw else row.path
+                moves.setdefault(row.sha256, _Move()).origins.append(path)
     for row in rows:
-        if row.what == "added" and (waiting := origins.get(row.sha256, [])):
-            moved[row.path, row.raw] = waiting.pop()
-    return moved
+        if row.what == "added" and (move := moves.get(row.sha256)):
+            move.count += 1
+    return moves
+
+
+def _path(kept: str | _Key) -> _Key:
+    return (kept, b"") if isinstance(kept, str) else kept
 
 
 def _may_move(row: DifferenceRow) -> bool:

@@ -96,7 +96,8 @@ def _listed(view: Listed, rows: Rows, language: Language, quote: Quote) -> Itera
     for chain in view.chains:
         yield word(
             "chain-whole" if chain.whole else "chain-gaps", language, source=quote(chain.source),
-            layout=quote(chain.layout), count=numbers.count(chain.snapshots), gaps=numbers.count(chain.gaps) if chain.gaps else "",
+            layout=quote(chain.layout), count=numbers.count(chain.snapshots),
+            gaps=numbers.count(chain.gaps) if chain.gaps else "",
             broken=numbers.count(chain.broken) if chain.broken else "",
         )  # fmt: skip
     if not view.total:

@@ -35,8 +35,8 @@ WORDS: Final[Mapping[str, Word]] = {
     ),
     "chain-gaps": Word(
         "{source}（{layout}）：{count} 个快照⟨，{gaps} 处的上一个快照已不在（例如已被清理）⟩⟨，{broken} 处断裂⟩。",
-        "{source} ({layout}): {count} {count:snapshot|snapshots}⟨; parents that are gone, such as by pruning: {gaps}⟩⟨; "
-        "broken links: {broken}⟩.",
+        "{source} ({layout}): {count} {count:snapshot|snapshots}⟨; parents that are gone, such as by pruning: {gaps}⟩"
+        "⟨; broken links: {broken}⟩.",
     ),
     "damaged-count": Word("无法读取的快照：{count} 个。", "Snapshots that cannot be read: {count}."),
     "entries": Word("条目", "Entries"),
