@@ -190,6 +190,16 @@ def test_a_snapshot_that_was_replaced_breaks_the_chain(box: Box) -> None:
     assert "The snapshot " + forged.id + " names a parent that is not what is there as " + other.id in looked.err
 
 
+def test_of_those_that_began_in_one_second_the_sequence_tells_the_order(box: Box) -> None:
+    start = "20261101T000000Z-" + tag("story")
+    first, one = snapshot(start + "ffff", None, [entry("t/a", sha256="11" * 32, size=1)])
+    second, two = snapshot(start + "0000", first, [entry("t/a", sha256="22" * 32, size=2)])
+    put(box, first.id, one)
+    put(box, second.id, two)
+    assert [row["id"] for row in Looked(box, "--json").document["rows"]] == [second.id, first.id]
+    assert [row["first"] for row in Looked(box, "--find", "t/a", "--json").document["rows"]] == [first.id, second.id]
+
+
 def test_other_sources_and_layouts(box: Box) -> None:
     for name, layout in (("story", "tree"), ("story", "vault"), ("elsewhere", "tree")):
         for one, data in chain(2, tag(name, layout), source=name, layout=layout):

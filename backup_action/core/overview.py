@@ -19,16 +19,16 @@ def shown(snapshot: Snapshot, entries: Iterable[Entry]) -> Shown:
     """The view of a snapshot; `entries` are those that are asked for. Holds the largest of them alone."""
     head, foot, roots = snapshot.head, snapshot.foot, tuple(snapshot.head.roots)
     counts: Counter[tuple[int | None, str]] = Counter()  # by root; None: a place that the head does not have
-    top: list[tuple[int, str]] = []
-    facts: dict[str, Entry] = {}
-    for entry in entries:
+    top: list[tuple[int, int]] = []
+    facts: dict[int, Entry] = {}
+    for number, entry in enumerate(entries):
         counts[None, "entries"] += 1
         root = root_of(entry.path, roots)
         counts[root, entry.kind] += 1
         if entry.kind is Sort.FILE:
             counts[root, "bytes"] += entry.size
-            heapq.heappush(top, (entry.size, entry.place))
-            facts[entry.place] = entry
+            heapq.heappush(top, (entry.size, -number))  # of equals the last gives way
+            facts[-number] = entry
             if len(top) > LARGEST:
                 del facts[heapq.heappop(top)[1]]
     places = [

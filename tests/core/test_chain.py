@@ -70,11 +70,15 @@ def test_two_that_grew_from_another_each_have_it_read() -> None:
 
 def test_what_another_source_says_of_an_id_does_not_count() -> None:
     ours = [one for one, _ in chain(1)]
-    liar, _ = snapshot("20261109T000000Z-1a2bffff", ours[0], source="other", effort=Effort(0, 0, 0))
+    ours_as_told, _ = snapshot(ours[0].id, None, effort=Effort(9, 9, 9))
+    liar, _ = snapshot("20261109T000000Z-1a2bffff", ours_as_told, source="other")
     known = heads([*ours, liar], [liar])
     assert known.lacking() == [ours[0].id]
     known.prove(ours[0].id, ours[0].foot)
     assert [row.link for row in known.rows()] == ["broken", "first"], "a parent of another source is none"
+    found = [one for one, _ in chain(2)]
+    known = heads([liar, *found], [found[1], liar])
+    assert [row.bytes_sent for row in known.rows() if row.id == found[0].id] == [3]
     assert [(told.source, told.whole) for told in known.chains()] == [("other", False), ("story", True)]
 
 
