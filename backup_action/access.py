@@ -112,9 +112,10 @@ def sealing(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-async def unlocked(bucket: Bucket, settings: Settings, draft: Draft) -> Vault:
+async def unlocked(bucket: Bucket, settings: Settings, draft: Draft, *, any_layout: bool = False) -> Vault:
     """The vault of a verb that reads, unlocked if it is encrypted. Raises Stop."""
-    vault = Vault(bucket, settings.prefix, draft.source, settings.layout, sealing(settings))
+    layout = "" if any_layout else settings.layout
+    vault = Vault(bucket, settings.prefix, draft.source, layout, sealing(settings))
     if settings.passphrase:
         vault.ring = await keys.ring(vault, settings.passphrase)
     return vault

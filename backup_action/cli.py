@@ -152,7 +152,8 @@ def conduct(command: str, flags: Mapping[str, Raw], environ: Mapping[str, str], 
     except Exception as error:  # a bug is an ending too: told like any other, without values in its text
         draft.tell(Problem(Kind.BUG, _place(error)))
     interruption.telling()
-    audience = dataclasses.replace(audience, secrets=(*audience.secrets, *filter(None, draft.secrets)))
+    secrets = (*audience.secrets, *filter(None, draft.secrets))
+    audience = dataclasses.replace(audience, secrets=secrets, page=draft.page)
     return publish.publish(draft.finish(time.time()), audience).exit_code
 
 

@@ -7,13 +7,14 @@ being told. The file is written first, so that a report exists even if the proce
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import queue
 import secrets as randomness
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -30,6 +31,7 @@ from backup_action.core.wording import Language
 NotifyOn = Literal["always", "problem", "never"]
 NAMES = {"notify": "notification.json"}  # the report of a notification never takes the place of what it tells of
 PATIENCE = 30.0  # seconds that DingTalk may take
+STRETCH = 1000  # pieces of a page that are printed together
 HURRY = 2.0  # the same when a signal ended the run: GitHub kills a cancelled job 10 s after the first one
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class Audience:
     notify_on: NotifyOn = "always"
     secrets: tuple[str, ...] = field(default=(), repr=False)  # everything else that must appear in no text
     way: Way = DIRECT
+    page: Iterable[str] = field(default=(), repr=False)  # what the command prints on stdout, off GitHub
     hurry: threading.Event = field(default_factory=threading.Event, repr=False)  # set when a signal came
 
     @property
@@ -73,6 +76,7 @@ def publish(report: Report, audience: Audience) -> Report:
     report = _told(report, "stdout", lambda r: _annotations(r, audience))
     if report is not written and report.report_path:
         report = _told(report, str(path), lambda r: _write(path, encode(r)))
+    report = _told(report, "stdout", lambda r: _page(audience))
     return _told(report, "stderr", lambda r: _console(r, audience))
 
 
@@ -163,6 +167,16 @@ def _annotations(report: Report, audience: Audience) -> None:
 def _console(report: Report, audience: Audience) -> None:
     for line in render.lines(report, audience.language):
         console.say(escape.redact(line, audience.all_secrets))
+
+
+def _page(audience: Audience) -> None:
+    """Prints what the command was asked for, a stretch at a time, until a signal comes. On GitHub stdout is a log."""
+    if github.is_runner(audience.environ):
+        return
+    pieces = iter(audience.page)
+    while stretch := "".join(itertools.islice(pieces, STRETCH)):
+        if audience.hurry.is_set() or not console.put(escape.redact(stretch, audience.all_secrets)):
+            return
 
 
 def _told(report: Report, where: str, tell: Callable[[Report], None]) -> Report:

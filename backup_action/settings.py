@@ -93,18 +93,33 @@ def require(settings: Settings, command: str) -> None:
         needed = ("dingtalk-webhook",)
         if not settings.report:  # a step before this one failed: that, and not the setting, is what to tell
             raise Stop(Kind.REPORT_UNREADABLE, "", cause="none")
+    if command == "snapshots":
+        _refuse_two_views(settings)
     for name in needed:
         if not getattr(settings, name.replace("-", "_")):
             raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name))
     if settings.kms_key_id and settings.server_side_encryption != "KMS":
         rule = "used with `server-side-encryption: KMS`"
         raise Stop(Kind.SETTING_CONTRADICTION, "kms-key-id", given=settings.kms_key_id, rule=rule)
-    if settings.passphrase and settings.layout != "vault":
+    if command == "backup" and settings.passphrase and settings.layout != "vault":
         raise Stop(Kind.SETTING_CONTRADICTION, "passphrase", rule="used with `layout: vault`")
     role, provider = settings.role_to_assume, settings.oidc_provider_arn
     if "role-to-assume" in needed and address.account(role) != address.account(provider):
         rule = "of the same account as `role-to-assume`"
         raise Stop(Kind.SETTING_CONTRADICTION, "oidc-provider-arn", given=provider, rule=rule)
+
+
+def _refuse_two_views(settings: Settings) -> None:
+    """`snapshots` shows one view: the list, maybe of all sources; a snapshot, maybe against another; or a path."""
+    views = {"snapshot": settings.snapshot, "against": settings.against, "find": settings.find}
+    given = [name for name, value in views.items() if value]
+    if settings.all_sources and given:
+        rule = "used without `all-sources`"
+    elif settings.find and given != ["find"]:
+        rule = "used without `find`"
+    else:
+        return
+    raise Stop(Kind.SETTING_CONTRADICTION, given[0], given=views[given[0]], rule=rule)
 
 
 def _given(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> dict[str, Given]:

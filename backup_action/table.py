@@ -80,10 +80,20 @@ class Settings:
         "", "Name that snapshots belong to; default: the repository, or the host.", rule=address.word, verbs=BUCKET
     )
     snapshot: str = _row(
-        "latest",
-        "What to restore: `latest`, an id or its beginning, or a time.",
+        "",
+        "Which one: `latest`, an id or its beginning, or a time; empty: the latest, and for `snapshots` a list of all.",
         rule=selector.check,
-        verbs=("restore",),
+        verbs=("restore", "snapshots", "verify", "drill"),
+    )
+    against: str = _row(
+        "", "The older snapshot to compare with, named as in `snapshot`.", rule=selector.check, verbs=("snapshots",)
+    )
+    find: str = _row(
+        "", "A path, or a pattern as in .gitignore: in which snapshots it is, with what content.", verbs=("snapshots",)
+    )
+    all_sources: bool = _row(False, "List the snapshots of every source below the prefix.", verbs=("snapshots",))
+    json: bool = _row(
+        False, "Print one JSON document on stdout in place of a table; not on GitHub.", verbs=("snapshots",)
     )
     target: str = _row("", "The folder to restore to.", verbs=("restore",))
     overwrite: str = _row(
@@ -95,7 +105,7 @@ class Settings:
     layout: str = _row(
         "tree",
         "How files lie in the bucket: `tree`, each an object of its own, or `vault`, in packs of shared chunks.",
-        choices=("tree", "vault"),
+        choices=address.LAYOUTS,
         verbs=BUCKET,
     )
     passphrase: str = _row("", "Encrypts the vault layout; keep it, it cannot be recovered.", secret=True, verbs=BUCKET)

@@ -339,3 +339,14 @@ def test_the_script_beside_the_data_restores_without_the_program(box: Box, tmp_p
     data[len(data) // 2] ^= 1
     pack.write_bytes(data)
     assert subprocess.run([*told[:-1], str(tmp_path / "bad")], capture_output=True).returncode != 0
+
+
+def test_the_other_verbs_open_an_encrypted_vault_too(box: Box) -> None:
+    (box.tree / "the-name").write_text("first")
+    assert vault(box, **SECRET).code == 0
+    (box.tree / "another-name").write_text("second")
+    assert vault(box, **SECRET).code == 0
+    where = ("--prefix", "p", "--source", "story", "--language", "en")
+    told = box.run("snapshots", *where, "--find", "the-name", **SECRET)
+    assert (told.code, "the-name" in told.text) == (0, True), told.text
+    assert box.run("snapshots", *where).told.problem_counts == {"passphrase.missing": 1}

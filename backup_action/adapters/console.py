@@ -1,4 +1,5 @@
-"""Words to whoever watches: progress and notes, one line each, to stderr. stdout is for workflow commands alone.
+"""Words to whoever watches: progress and notes, one line each, to stderr. On GitHub stdout is
+for workflow commands alone; elsewhere it is for what a command was asked for (`put`).
 
 Every line is made safe by `escape.log`, whoever wrote it. A console that is gone never stops a backup.
 """
@@ -6,6 +7,7 @@ Every line is made safe by `escape.log`, whoever wrote it. A console that is gon
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 
@@ -19,6 +21,17 @@ _drawn = False  # whether a terminal's last line was drawn and has no end yet
 def say(line: str) -> None:
     """Prints one line, in place of one that is drawn. May be called from any thread; lines never mix."""
     _write(f"{escape.log(line)}\n", is_line=True)
+
+
+def put(text: str) -> bool:
+    """Prints a text to stdout, in UTF-8 whatever the locale. False where its reader has seen enough. Raises OSError."""
+    try:
+        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head`; nothing more goes there, and that is no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def draw(text: str) -> None:

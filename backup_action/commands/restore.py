@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from backup_action import access
 from backup_action.adapters import progress
 from backup_action.adapters.files.target import Target
-from backup_action.core import render, selection, tree
+from backup_action.core import render, selection, selector, tree
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.problem import STATUS, Kind, Problem, Status, Stop
 from backup_action.core.report import Draft, SnapshotLine
@@ -28,7 +28,7 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     access.announce(draft, settings, ((settings.target, ""),))
     async with access.opened(settings, environ, draft) as (bucket, _):
         vault = await access.unlocked(bucket, settings, draft)
-        snapshot = await vault.choose(settings.snapshot)
+        snapshot = await vault.choose(settings.snapshot or selector.LATEST)
         await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id, settings.layout)
         draft.snapshot = line(snapshot)
         if not snapshot.foot.complete:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 CATALOGUE: Final = ".oss-backup"  # the folder below the prefix that is ours
+LAYOUTS: Final = ("tree", "vault")  # how files lie in the bucket
 PREFIX_MAX: Final = 512  # bytes; leaves at least half of OSS's 1,023 to the paths
 CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")  # storage classes of OSS
 TAG_KEY_MAX: Final = 128  # characters (OSS, PutObjectTagging)

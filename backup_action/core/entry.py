@@ -122,8 +122,8 @@ def order(entry: Entry) -> str:
     return entry.place + "/" if entry.kind is Sort.FOLDER else entry.place
 
 
-def _told(text: str) -> tuple[str, bytes]:
-    """A path for the wire: itself, or an escaped form and its bytes where it is no UTF-8."""
+def told(text: str) -> tuple[str, bytes]:
+    """A path for the wire: itself and no bytes, or an escaped form for people and its bytes where it is no UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -133,8 +133,8 @@ def _told(text: str) -> tuple[str, bytes]:
 
 
 def _line(entry: Entry) -> _Line:
-    path, raw = _told(entry.path)
-    target, target_raw = _told(entry.target) if entry.target else ("", b"")
+    path, raw = told(entry.path)
+    target, target_raw = told(entry.target) if entry.target else ("", b"")
     plain = "" if entry.place == path else entry.place
     is_file = entry.kind is Sort.FILE
     return _Line(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
+from backup_action.core.listing import Told, View
 from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
 from backup_action.core.recent import Kept, PastRun
 from backup_action.core.tally import Tally
@@ -89,6 +90,7 @@ class Report(msgspec.Struct, frozen=True):
     requests: int = 0  # to the bucket, retries included
     recent: list[PastRun] = []  # the last runs that committed, oldest first; this one too, if it did
     kept: Kept | None = None  # the snapshots of this source that the bucket has
+    listing: View | None = None  # what `snapshots` was asked for, its first rows
     problems: list[Problem] = []
     problem_counts: dict[str, int] = {}
     report_path: str = ""
@@ -152,6 +154,8 @@ class Draft:
     requests: int = 0
     recent: list[PastRun] = field(default_factory=list)
     kept: Kept | None = None
+    listing: Told | None = None
+    page: Iterable[str] = ()  # what a command prints on stdout, off GitHub
     signal: int = 0  # the one that ended the run
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
@@ -199,6 +203,7 @@ class Draft:
             requests=self.requests,
             recent=self.recent,
             kept=self.kept,
+            listing=self.listing.kept() if self.listing else None,
             problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
             problem_counts=dict(tally.problem_counts),
         )

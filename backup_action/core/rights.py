@@ -9,6 +9,7 @@
 | … with `tags` | PutObjectTagging on P | |
 | backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| snapshots | GetObject on P | ListObjects under P |
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket. A bucket may encrypt by KMS whatever the settings

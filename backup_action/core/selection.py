@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pathspec
@@ -45,6 +46,13 @@ class Selection:
 def select(exclude: tuple[str, ...], include: tuple[str, ...]) -> Selection:
     """Reads the patterns. Raises Stop for one that git would not understand."""
     return Selection(_spec("exclude", exclude), _spec("include", include))
+
+
+def finder(text: str) -> Callable[[str], bool]:
+    """Whether a path is meant by `find`: it is that path, or the pattern matches it. Raises Stop as `select` does."""
+    path = text.strip("/")
+    spec = _spec("find", (text,))
+    return lambda asked: asked == path or bool(spec and spec.match_file(asked))
 
 
 def _spec(setting: str, patterns: tuple[str, ...]) -> Spec | None:

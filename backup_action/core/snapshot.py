@@ -114,6 +114,8 @@ class Writer:
         self._entries = self._files = self._bytes = 0
         self._last = ""
         self._write(_encode({"head": head}) + b"\n")
+        self._pack()
+        self._pieces.append(self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))  # so that its first bytes have it
 
     def _write(self, line: bytes) -> None:
         self._lines += line
@@ -160,6 +162,11 @@ class Snapshot:
     def id(self) -> str:
         """The id of its head."""
         return self.head.id
+
+    @property
+    def stored(self) -> int:
+        """Bytes of it as it is stored."""
+        return len(self._data)
 
     @property
     def recent(self) -> list[PastRun]:

@@ -15,8 +15,8 @@ import fastcrc
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
 from backup_action.core import selector, snapshot
-from backup_action.core.address import CATALOGUE
-from backup_action.core.cipher import Unopened
+from backup_action.core.address import CATALOGUE, LAYOUTS
+from backup_action.core.cipher import RECORD, Unopened
 from backup_action.core.entry import Entry, left_by
 from backup_action.core.place import KEY_MAX, Root, overlap, root_of
 from backup_action.core.problem import Kind, Stop
@@ -33,7 +33,8 @@ _BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
 TREE: Final = "tree"  # the layout in which each file is an object under its own path
 SECOND: Final = 16  # characters of an id that say when its run began
 _FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
-_HEAD_BYTES: Final = 65_536  # of a snapshot, enough for its head
+_HEAD_BYTES: Final = RECORD + 1024  # of a snapshot, enough for its head, sealed or not
+_BLOCK_BYTES: Final = 160 << 10  # the same, where the head shares its block with what can hardly be packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class Vault:
     """One prefix of one bucket, as one source sees it."""
 
     def __init__(self, bucket: Bucket, prefix: str, source: str, layout: str, headers: Mapping[str, str] = {}) -> None:
-        """`source` and `layout` say whose snapshots count as parents; `headers` go with all that we keep of our own."""
+        """`source` and `layout` say whose snapshots are ours; `headers` go with all that we keep of our own.
+
+        Who only reads may give "" for the layout: it means any.
+        """
         self.bucket = bucket
         self.control = Control(bucket)
         self.prefix = prefix
@@ -62,10 +66,12 @@ class Vault:
         self.may_be_versioned = True  # or have been; what is read of it tells
         self._source = source
         self.layout = layout
+        self._layouts = (layout,) if layout else LAYOUTS
         self._known: set[str] = set()  # ids that were there when the run began
         self._namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
-        digest = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()
-        self._tag, self.lease_name = digest[:4], digest[:16]
+        digests = [hashlib.sha256(f"{one}\0{source}".encode()).hexdigest() for one in self._layouts]
+        self.lease_name = digests[0][:16]
+        self._tags = [digest[:4] for digest in digests]
 
     @property
     def room(self) -> int:
@@ -74,7 +80,7 @@ class Vault:
 
     def new_id(self, now: float) -> str:
         """An id for a snapshot begun at `now`; its first four hex digits name the source, so its own are found fast."""
-        return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(now)) + self._tag + secrets.token_hex(2)
+        return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(now)) + self._tags[0] + secrets.token_hex(2)
 
     async def adopt(self, read_as: Entry, there: Stored | None = None, md5: str = "") -> Written | None:
         """The object that stands at a file's place, if it is proven to be this very content.
@@ -104,7 +110,7 @@ class Vault:
         for stored in reversed(catalogue.snapshots):
             if newest is not None and stored.last_modified < second:
                 break  # OSS's clock counts seconds: of those of one second the sequence says which is the newest
-            if self._has_our_tag(stored.key):
+            if self.has_our_tag(stored.key):
                 found = await self.snapshot(stored.key)
                 if not self._is_ours(found.head):
                     self._namesakes.setdefault(found.head.source, found.head)
@@ -115,20 +121,20 @@ class Vault:
     async def _newer(self, newest: Snapshot) -> Snapshot:
         """The same, or the last by its id where that is further on: an object that is stored anew gets a new time."""
         last = max(self.kept())
-        head = await self._head(last) if last != newest.id else None
+        head = await self.head(last) if last != newest.id else None
         further = head is not None and self._is_ours(head) and head.sequence > newest.head.sequence
         return await self.snapshot(last) if further else newest
 
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
-        return [id for id in self._known if self._has_our_tag(id)]
+        return [id for id in self._known if self.has_our_tag(id)]
 
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
         catalogue = await self.catalogue()
         if text == selector.LATEST and (newest := await self.parent(catalogue)):
             return newest
-        ids = [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
+        ids = [stored.key for stored in catalogue.snapshots if self.has_our_tag(stored.key)]
         while True:
             id = selector.choose(text, ids)
             is_named = id.startswith(text)
@@ -164,7 +170,7 @@ class Vault:
         """
         if self.layout != TREE:
             return  # packs are named by what they hold: nobody is in anybody's way
-        others = [stored.key for stored in catalogue.snapshots if not self._has_our_tag(stored.key)]
+        others = [stored.key for stored in catalogue.snapshots if not self.has_our_tag(stored.key)]
         newest = {id[-8:-4]: id for id in others}
         heads = [head for id in newest.values() if (head := await self._tree_head(id))]
         for head in [*heads, *self._namesakes.values()]:
@@ -181,19 +187,23 @@ class Vault:
     async def _tree_head(self, id: str) -> Head | None:
         """The head, if it is of a snapshot whose files lie under their own paths."""
         try:
-            head = await self._head(id)
+            head = await self.head(id)
         except Stop as stop:
             if stop.problem.kind is Kind.PASSPHRASE_MISSING:  # only a vault's snapshots are sealed
                 return None
             raise
         return head if head and head.layout == TREE else None
 
-    async def _head(self, id: str) -> Head | None:
-        answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
-        try:
-            return snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False)) if answer else None
-        except (Unreadable, Unopened) as error:
-            raise _unreadable(id, error) from None
+    async def head(self, id: str) -> Head | None:
+        """A snapshot's head, from its first bytes alone; None where it is not there. Raises Stop."""
+        for first in (_HEAD_BYTES, _BLOCK_BYTES):
+            answer = await self.bucket.get(self._snapshot_key(id), first=first)
+            try:
+                return snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False)) if answer else None
+            except (Unreadable, Unopened) as error:
+                if first == _BLOCK_BYTES or not answer or len(answer.body) < first:
+                    raise _unreadable(id, error) from None
+        return None
 
     async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
         """Every object below the prefix but the catalogue, in order: one spool a range between two marks.
@@ -231,8 +241,8 @@ class Vault:
     async def refuse_moved(self, catalogue: Catalogue) -> None:
         """Raises Stop where a snapshot of this source came since the parent was read: two would go on from one."""
         for stored in catalogue.snapshots:
-            if stored.key not in self._known and self._has_our_tag(stored.key):
-                head = await self._head(stored.key)
+            if stored.key not in self._known and self.has_our_tag(stored.key):
+                head = await self.head(stored.key)
                 if head and self._is_ours(head):
                     raise Stop(Kind.PARENT_MOVED, stored.key)
 
@@ -249,12 +259,12 @@ class Vault:
         if answer is None or not answer.proves(len(data), crc64):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored)
 
-    def _has_our_tag(self, id: str) -> bool:
-        """Sixteen bits: enough to open few snapshots, too few to tell sources apart. The head does that."""
-        return id[-8:-4] == self._tag
+    def has_our_tag(self, id: str) -> bool:
+        """Whether an id looks like ours. Sixteen bits: enough to open few snapshots; the head tells sources apart."""
+        return id[-8:-4] in self._tags
 
     def _is_ours(self, head: Head) -> bool:
-        return (head.source, head.layout) == (self._source, self.layout)
+        return head.source == self._source and head.layout in self._layouts
 
     def _snapshot_key(self, id: str) -> str:
         return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"

@@ -3,7 +3,7 @@
 import pytest
 
 from backup_action.core.problem import Kind, Stop
-from backup_action.core.selection import select
+from backup_action.core.selection import finder, select
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,25 @@ def test_a_pattern_that_git_would_refuse_is_named(pattern: str) -> None:
         select((pattern,), ())
     assert (stop.value.problem.kind, stop.value.problem.where) == (Kind.SETTING_MALFORMED, "exclude")
     assert stop.value.problem.facts["given"] == pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "is_meant"),
+    [
+        ("data/x.csv", "data/x.csv", True),
+        ("/data/x.csv", "data/x.csv", True),
+        ("data/x.csv", "old/data/x.csv", False),
+        ("x.csv", "old/data/x.csv", True),
+        ("*.csv", "old/data/x.csv", True),
+        ("data/", "data/x.csv", True),
+        ("data", "data/2026/x.csv", True),
+        ("[", "[", True),
+        ("#1.csv", "#1.csv", True),
+        ("a[1].csv", "a[1].csv", True),
+        ("a[1].csv", "a1.csv", True),
+        ("!x", "!x", True),
+        ("!x", "y", False),
+    ],
+)
+def test_a_path_is_found_by_itself_or_by_a_pattern(text: str, path: str, is_meant: bool) -> None:
+    assert finder(text)(path) is is_meant

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -201,3 +202,11 @@ def test_anybody_can_read_it(tmp_path: Path) -> None:
         pytest.skip("no zstd program here")
     lines = subprocess.run([zstd, "-dc", str(GOLDEN)], capture_output=True, check=True).stdout.splitlines()
     assert [json.loads(line).get("path") for line in lines[1:-1]] == ["data", "data/\\xff.csv", "data/link"]
+
+
+def test_the_first_bytes_have_the_head_whatever_comes_next() -> None:
+    """A file of many blocks fills the first 128 KiB with digests, which can hardly be packed."""
+    large = Entry("a", Sort.FILE, "a", 9 << 30, blocks=Blocks(1 << 20, os.urandom(16 * 9000)))
+    data = write([large])
+    assert len(data) > 1 << 17
+    assert head_of(data[:4096]) == HEAD and list(Snapshot(data).entries()) == [large]

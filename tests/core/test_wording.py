@@ -68,7 +68,7 @@ def test_settings_named_in_advice_exist() -> None:
     source = (Path(__file__).parents[2] / "backup_action/table.py").read_text()
     settings = {name.replace("_", "-") for name in re.findall(r"^    (\w+): .* = _row\(", source, re.MULTILINE)}
     others = {"schedule", "push", "environment", "uses", "permissions", "id", "oidc", "concurrency", "problem"}
-    foreign = {"timeout-minutes", "oss-backup", "sub"}
+    foreign = {"timeout-minutes", "oss-backup", "sub", "snapshot-digest"}
     for both in TEXTS.values():
         for text in both:
             for name in re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text.what + text.advice):

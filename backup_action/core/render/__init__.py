@@ -6,7 +6,8 @@ Pure. Every text from outside goes through `core.escape`; every limit of a reade
 from backup_action.core.render.lines import Annotation, annotations, lines, title
 from backup_action.core.render.message import Message, message
 from backup_action.core.render.problems import ALARMING
-from backup_action.core.render.progress import cells, committing, looking, progress, restoring, sending
+from backup_action.core.render.progress import cells, committing, looking, progress, reading, restoring, sending
+from backup_action.core.render.snapshots import page
 from backup_action.core.render.summary import summary
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "lines",
     "looking",
     "message",
+    "page",
     "progress",
+    "reading",
     "restoring",
     "sending",
     "summary",

@@ -25,6 +25,11 @@ def restoring(files: int, size: int, language: Language) -> str:
     return word("phase-restore", language, files=numbers.count(files), size=numbers.size(size))
 
 
+def reading(language: Language) -> str:
+    """The only phase of `snapshots`."""
+    return word("phase-read", language)
+
+
 def committing(language: Language) -> str:
     """The last: the snapshot."""
     return word("phase-commit", language)

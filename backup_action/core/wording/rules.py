@@ -97,6 +97,8 @@ RULES: Final[tuple[_Rule, ...]] = (
     ),
     _Rule("used with `server-side-encryption: KMS`", "只能与 `server-side-encryption: KMS` 一起使用"),
     _Rule("used with `layout: vault`", "只能与 `layout: vault` 一起使用"),
+    _Rule("used without `all-sources`", "不能与 `all-sources` 一起使用"),
+    _Rule("used without `find`", "不能与 `find` 一起使用"),
     _Rule("used with `config`", "只能与 `config` 一起使用"),
     _Rule("tables of settings, each `[profiles.NAME]`", "由设置组成的表，每个写作 `[profiles.NAME]`"),
     _Rule("at most {number} of them", "最多 {number} 个"),

@@ -54,6 +54,34 @@ TEXTS: Final[Mapping[str, Both]] = {
             "the OSS console (keep it, to find out why); the next run then goes on from the snapshot before.",
         ),
     ),
+    "snapshot.damaged#listed": Both(
+        zh=Text(
+            "快照损坏",
+            "快照 {where} 损坏或被改动⟨：{reason}⟩。",
+            "其余快照已照常列出。如果存储空间开启了版本控制，请恢复它的上一个版本；如果没有开启，请把 "
+            "`.oss-backup/snapshots/` 下的这个快照文件移到别处保存（不要删除，以便排查原因）。",
+        ),
+        en=Text(
+            "Damaged snapshot",
+            "The snapshot {where} is damaged or was altered⟨: {reason}⟩.",
+            "The others were looked at as ever. In a bucket with versioning, bring its previous version back. Without, "
+            "move that snapshot's object under `.oss-backup/snapshots/` away (keep it, to find out why).",
+        ),
+    ),
+    "snapshot.damaged#chain": Both(
+        zh=Text(
+            "快照链断裂",
+            "快照 {where} 所记录的上一个快照与存储空间中的⟨ {parent}⟩ 不一致。",
+            "其中之一被替换过。请与运行日志或报告中保存的 `snapshot-digest` 对照，找出被改动的快照，并查明是谁写入的"
+            "（操作审计）。",
+        ),
+        en=Text(
+            "Broken chain of snapshots",
+            "The snapshot {where} names a parent that is not what is there⟨ as {parent}⟩.",
+            "One of the two was replaced. Compare with the outputs `snapshot-digest` that you kept to see which, and "
+            "find out who wrote it (ActionTrail).",
+        ),
+    ),
     Kind.SNAPSHOT_FORMAT.value: Both(
         zh=Text(
             "快照格式较新",

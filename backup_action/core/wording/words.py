@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from backup_action.core.wording import history
+from backup_action.core.wording import history, listing
 from backup_action.core.wording.text import Word
 
 COMMANDS: Final[Mapping[str, Word]] = {
@@ -16,7 +16,7 @@ COMMANDS: Final[Mapping[str, Word]] = {
     "restore": Word("恢复", "Restore"),
     "verify": Word("校验", "Verification"),
     "prune": Word("清理", "Pruning"),
-    "snapshots": Word("列出快照", "List of snapshots"),
+    "snapshots": Word("查询快照", "Look-up of snapshots"),
     "doctor": Word("体检", "Check-up"),
     "watchdog": Word("巡检", "Watchdog"),
     "notify": Word("通知", "Notification"),
@@ -93,6 +93,7 @@ VERDICTS: Final[Mapping[str, Word]] = {
 
 WORDS: Final[Mapping[str, Word]] = {
     **history.WORDS,
+    **listing.WORDS,
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
