@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-LEAST: Final = 256 << 10  # bytes of a chunk, but for the last of a content
+LEAST: Final = 512 << 10  # bytes of a chunk, but for the last of a content
 MEAN: Final = 1 << 20
 MOST: Final = 4 << 20
 

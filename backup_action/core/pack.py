@@ -93,7 +93,11 @@ class Open:
 
 def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:
     """One frame of these chunks, sealed."""
-    return cipher.seal(zstandard.compress(b"".join(chunks), LEVEL), "frame")
+    frame = zstandard.ZstdCompressor(level=LEVEL)
+    if len(chunks) == 1:
+        return cipher.seal(frame.compress(chunks[0]), "frame")
+    parts = frame.compressobj(size=sum(map(len, chunks)))
+    return cipher.seal(b"".join([*map(parts.compress, chunks), parts.flush()]), "frame")
 
 
 def unpack(piece: bytes, frame: Frame, cipher: Cipher) -> bytes:
