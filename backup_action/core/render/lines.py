@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from backup_action.core import escape, wording
-from backup_action.core.problem import Kind, Problem, Status
+from backup_action.core.problem import ALARMS, Kind, Problem, Status
 from backup_action.core.render import numbers
 from backup_action.core.render.problems import Group, groups, is_alarming, quoting, warnings
 from backup_action.core.report import Report
@@ -34,7 +34,7 @@ def title(report: Report, language: Language) -> str:
     """The command and how it ended, in a few words, safe in a log and in Markdown. A success counts its warnings."""
     command, ending = wording.command(report.command, language), _ending(report)
     text = word("title", language, command=command, status=wording.status(ending, language))
-    if ending == Status.OK and (count := warnings(report)):
+    if ending in (Status.OK, "alarm") and (count := warnings(report)):
         text = word("title-warnings", language, title=text, count=numbers.count(count))
     return word("title-dry-run", language, title=text) if report.dry_run else text
 
@@ -50,6 +50,8 @@ def _ending(report: Report) -> str:
         return "undelivered"
     if report.command == "notify" and report.status is Status.USAGE and Kind.REPORT_UNREADABLE in report.problem_counts:
         return "no-report"
+    if report.status is Status.OK and not ALARMS.isdisjoint(report.problem_counts) and report.command != "notify":
+        return "alarm"
     return report.status.value
 
 

@@ -23,6 +23,7 @@ import msgspec
 from backup_action.core import escape
 from backup_action.core.problem import STATUS, Kind, Problem, Status
 from backup_action.core.wording import (
+    alarms,
     bucket,
     files,
     network,
@@ -65,6 +66,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **vault.TEXTS,
     **files.TEXTS,
     **safety.TEXTS,
+    **alarms.TEXTS,
     **restoring.TEXTS,
     **warnings.TEXTS,
 }
