@@ -34,7 +34,7 @@ def title(report: Report, language: Language) -> str:
     """The command and how it ended, in a few words, safe in a log and in Markdown. A success counts its warnings."""
     command, ending = wording.command(report.command, language), _ending(report)
     text = word("title", language, command=command, status=wording.status(ending, language))
-    if ending in (Status.OK, "alarm") and (count := warnings(report)):
+    if ending == Status.OK and (count := warnings(report)):
         text = word("title-warnings", language, title=text, count=numbers.count(count))
     return word("title-dry-run", language, title=text) if report.dry_run else text
 
@@ -157,7 +157,8 @@ def _problem_lines(group: Group, language: Language) -> list[str]:
         first.setdefault(one.what, one)
     told = list(first.values())
     shared = len({one.advice for one in told}) == 1
-    level = word("warning" if wording.is_warning(group.kind) else "error", language)
+    warning = "alarm" if group.kind in ALARMS else "warning"
+    level = word(warning if wording.is_warning(group.kind) else "error", language)
     result = []
     for position, one in enumerate(told):
         result.append(level + colon + one.what)

@@ -172,6 +172,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "requests": Word("OSS 请求数", "Requests to OSS"),
     "version": Word("程序版本", "Version of the program"),
     "problems": Word("问题与处理办法", "What went wrong, and what to do"),
+    "alarm": Word("警报", "alarm"),
     "alarms": Word("警报", "Alarm"),
     "reread": Word("为检查磁盘而重读", "Read again to check the disk"),
     "reread-line": Word(
