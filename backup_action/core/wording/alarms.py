@@ -95,12 +95,12 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "没有这个警报",
             "快照 {where} 没有警报。",
-            "没有删除任何内容。请检查 `acknowledge` 中的快照 ID，或使用 `all`。",
+            "没有删除任何内容。请检查 `acknowledge` 中的快照 ID，或使用 `acknowledge: all`。",
         ),
         en=Text(
             "No such alarm",
             "There is no alarm of the snapshot {where}.",
-            "Nothing was removed. Check the ids in `acknowledge`, or use `all`.",
+            "Nothing was removed. Check the ids in `acknowledge`, or use `acknowledge: all`.",
         ),
     ),
 }
