@@ -115,6 +115,21 @@ class Settings:
     delete: bool = _row(False, "Remove from the bucket what is gone from the disk, if a snapshot of ours named it.")
     max_shrink: int = _row(50, "Percent of the files or bytes that may be gone since the last run, 0 to 100.", high=100)
     max_change: int = _row(50, "Percent of the files that may change while history is off, 0 to 100.", high=100)
+    reread_runs: int = _row(
+        30, "Runs in which each unchanged file is read again, as a check of the disk; 0: never.", high=365
+    )
+    reread_bytes: str = _row(
+        "1GB", "Most bytes of unchanged files that a run reads again, such as `500MB`.", rule=address.size
+    )
+    alarm_percent: int = _row(
+        30, "Percent of files rewritten, or of those that look encrypted, from which a run alarms; 100: off.", high=100
+    )
+    acknowledge: tuple[str, ...] = _row(
+        (),
+        "Alarms that somebody has looked at, so that snapshots may be removed: ids, one a line, or `all`.",
+        rule=selector.alarm,
+        verbs=("prune",),
+    )
     follow_symlinks: bool = _row(False, "Back up what a link leads to, where that is below the same path.")
     storage_class: str = _row("", "Storage class of the files; default: the bucket's.", choices=address.CLASSES)
     server_side_encryption: str = _row(

@@ -18,13 +18,15 @@ from backup_action import access
 from backup_action.adapters import progress
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
-from backup_action.core import guard, place, plan, recent, render, selection, snapshot
+from backup_action.core import address, guard, place, plan, recent, render, reread, selection, snapshot
+from backup_action.core.alarm import Census
 from backup_action.core.deadline import Deadline
-from backup_action.core.entry import Entry
+from backup_action.core.entry import Entry, Sort
 from backup_action.core.place import Root
 from backup_action.core.plan import Item
-from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.problem import ALARMS, Kind, Problem, Stop
 from backup_action.core.report import Draft, SnapshotLine
+from backup_action.core.reread import NO_TURN, Turn
 from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Writer
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
@@ -36,7 +38,7 @@ from backup_action.transfer.packing import Packing
 from backup_action.transfer.removal import Removal
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.upload import Upload
-from backup_action.vault import Catalogue, History, Lease, Vault, script
+from backup_action.vault import Catalogue, History, Lease, Vault, alarms, script
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.packs import Packs
 
@@ -71,17 +73,20 @@ async def backup(
         scanned, there = scanning.result(), asking.result()
         note(draft, vault, scanned, there.parent, roots)
         await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
-        head = new_head(vault, draft, roots, there.parent)
+        draft.turn = await asyncio.to_thread(turn, settings, scanned, there.parent)
+        head, census = new_head(vault, draft, roots, there.parent), Census(roots)
         async with writing(vault, there, head, token, settings, draft) as safe:
             writer = Writer(head)
-            upload = transfer(vault, there, safe, roots, writer, settings, draft, stopped)
+            upload = transfer(vault, there, safe, roots, writer, settings, draft, stopped, census)
             async with watched(draft, scanned, settings, environ):
-                await upload.run(there.against(scanned, safe))
+                await upload.run(there.against(scanned, safe, draft.turn))
             draft.tally.out_of_reach(len(scanned.unread))
+            sound(census, there.parent, settings, draft)
             if not safe and settings.delete:
                 draft.tally.deleted = upload.removable()
             if safe:
-                await commit(vault, safe, writer, head, there.parent, scanned, draft)
+                goes_on = draft.turn.start if upload.is_cut else draft.turn.end
+                await commit(vault, safe, writer, head, there.parent, scanned, draft, goes_on)
                 await tidy(vault, safe, upload.gone, settings, roots, draft)
 
 
@@ -94,8 +99,11 @@ class There:
     listing: list[Spool[Stored]]
     packs: Packs | None = None  # layout vault
 
-    def against(self, scanned: Scan, safe: Safekeeping | None = None) -> Iterator[Item]:
-        """The plan. What a run wrote since the parent that never committed, as the lease tells, is no drift."""
+    def against(self, scanned: Scan, safe: Safekeeping | None = None, turn: Turn = NO_TURN) -> Iterator[Item]:
+        """The plan. What a run wrote since the parent that never committed, as the lease tells, is no drift.
+
+        `turn`: unchanged files that are to be read again.
+        """
         entries = self.parent.entries() if self.parent else iter(())
         since = plan.NEVER
         if self.parent and safe and safe.lease.is_after_failure:
@@ -104,7 +112,7 @@ class There:
         there: Iterator[Stored] = itertools.chain(*self.listing)
         if self.packs:
             there = self.packs.present(self.parent.entries() if self.parent else ())
-        return plan.compare(scanned.found, entries, there, scanned.covers, since)
+        return plan.compare(scanned.found, entries, there, scanned.covers, since, turn.has)
 
 
 async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings) -> There:
@@ -123,17 +131,17 @@ async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings) -> Th
 
 def transfer(
     vault: Vault, there: There, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, settings: Settings,
-    draft: Draft, stopped: Callable[[], bool],
+    draft: Draft, stopped: Callable[[], bool], census: Census,
 ) -> Upload | Packing:  # fmt: skip
     """What sends the files, by the layout."""
     if there.packs:
         return Packing(
-            vault, there.packs, safe, roots, writer, draft.tally, id=writer.id, stopped=stopped,
-            follow=settings.follow_symlinks,
+            vault, there.packs, safe, roots, writer, draft.tally, stopped=stopped, follow=settings.follow_symlinks,
+            census=census,
         )  # fmt: skip
     return Upload(
         vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
-        concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks,
+        concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks, census=census,
     )  # fmt: skip
 
 
@@ -197,6 +205,22 @@ def guards(
             )  # fmt: skip
 
 
+def turn(settings: Settings, scanned: Scan, parent: Snapshot | None) -> Turn:
+    """Which unchanged files this run reads again. Not for the event loop; a dry run reads none."""
+    if parent is None:
+        return NO_TURN
+    files = ((found.path, found.size) for found in scanned.found if found.kind is Sort.FILE)
+    runs = 0 if settings.dry_run else settings.reread_runs
+    return reread.turn(files, parent.foot.reread, runs, int(address.size(settings.reread_bytes)))
+
+
+def sound(census: Census, parent: Snapshot | None, settings: Settings, draft: Draft) -> None:
+    """Raises the alarms that what was sent calls for, before the commit, so that the snapshot counts them."""
+    if parent is not None:
+        for problem in census.alarms(parent.recent, parent.head.sequence, settings.alarm_percent, parent.id):
+            draft.tell(problem)
+
+
 @asynccontextmanager
 async def writing(
     vault: Vault, there: There, head: Head, token: str, settings: Settings, draft: Draft
@@ -212,7 +236,7 @@ async def writing(
     try:
         async with together() as group:
             renewing = group.create_task(lease.renew())
-            yield Safekeeping(lease, history, draft.tally)
+            yield Safekeeping(lease, history, draft.tally, there.parent.id if there.parent else "")
             renewing.cancel()
     except BaseException:
         await lease.release()
@@ -223,9 +247,13 @@ async def writing(
 
 
 async def commit(
-    vault: Vault, safe: Safekeeping, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft
-) -> None:
-    """Ends the snapshot and stores it, if the lease is still ours and the parent still the newest."""
+    vault: Vault, safe: Safekeeping, writer: Writer, head: Head, parent: Snapshot | None, scanned: Scan, draft: Draft,
+    goes_on: int,
+) -> None:  # fmt: skip
+    """Ends the snapshot and stores it, if the lease is still ours and the parent still the newest; then its alarms.
+
+    `goes_on`: where the next run's re-read begins.
+    """
     tally: Tally = draft.tally
     catalogue = await vault.catalogue()
     await vault.refuse_moved(catalogue)
@@ -234,7 +262,7 @@ async def commit(
     complete = scanned.complete and not counts.files_failed
     sent = tally.stored or counts.bytes_uploaded
     effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, sent)
-    data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort)
+    data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
     if parent is None and head.layout != TREE:
         await script.leave(vault)
     await vault.commit(head.id, data)
@@ -242,6 +270,9 @@ async def commit(
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.recent, draft.kept = snapshot.recent(head, foot), recent.kept([*vault.kept(), head.id])
     draft.verified = True
+    raised = [problem for problem in tally.problems if problem.kind in ALARMS]
+    if raised:
+        await alarms.store(vault, head.id, draft.source, head.layout, raised)
 
 
 async def tidy(
@@ -257,6 +288,9 @@ async def tidy(
         return
     if draft.tally.total().files_failed:
         draft.tell(Problem(Kind.DELETE_HELD, "delete"))
+        return
+    if ALARMS & draft.tally.met():
+        draft.tell(Problem(Kind.DELETE_HELD, "delete", {"cause": "alarm"}))
         return
     if not await safe.lease.stay():
         draft.tell(Problem(Kind.DELETE_HELD, "delete", {"cause": "run"}))

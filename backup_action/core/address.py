@@ -177,12 +177,24 @@ def tags(all_of_them: tuple[str, ...]) -> tuple[str, ...]:
 
 def rate(text: str) -> str:
     """A number of bytes a second, as digits: `20MB`, `1.5 GiB/s`, `500000`. KB is 1,000 bytes, KiB 1,024."""
-    told = _RATE.fullmatch(text)
-    power = "bkmgt".index(told[2].lower() or "b") if told else 0
-    number = int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
+    number = _bytes(_RATE.fullmatch(text))
     if not 1024 <= number < 10**15:
         raise ValueError("bytes a second from 1 KiB up, such as `20MB` or `1.5 GiB`")
     return str(number)
+
+
+def size(text: str) -> str:
+    """A number of bytes, as digits: `500MB`, `1.5 GiB`, `0`. KB is 1,000 bytes, KiB 1,024."""
+    told = None if text.lower().endswith("/s") else _RATE.fullmatch(text)
+    number = _bytes(told)
+    if told is None or number >= 10**15:
+        raise ValueError("a number of bytes, such as `500MB` or `1.5 GiB`")
+    return str(number)
+
+
+def _bytes(told: re.Match[str] | None) -> int:
+    power = "bkmgt".index(told[2].lower() or "b") if told else 0
+    return int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
 
 
 def proxy(text: str) -> str:

@@ -35,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True):
     time; all of it is the parent's. `gone`: no longer on disk, and no part of what the snapshot restores; its object
     still lies under its key, so it is kept in mind until the object is removed or another content takes the key. The
     entry of a link that took a file's place says all of that object too; see `left_by` and `beside`.
+    `dense`: its first bytes look random, though its name is of no compressed format; see `core.alarm`.
     `last_modified` is the object's, seconds since 1970, 0 until a listing told it.
     """
 
@@ -58,6 +59,7 @@ class Entry(msgspec.Struct, frozen=True):
     blocks: Blocks | None = None
     chunks: list[str] = []
     gone: bool = False
+    dense: bool = False
 
     @property
     def is_file(self) -> bool:
@@ -115,6 +117,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     blocks: Blocks | None = None
     chunks: list[str] = []
     gone: bool = False
+    dense: bool = False
 
 
 def order(entry: Entry) -> str:
@@ -141,7 +144,7 @@ def _line(entry: Entry) -> _Line:
         path, entry.kind, entry.place if is_file else "", "" if is_file else plain, entry.size, entry.mode,
         str(entry.mtime_ns), str(entry.ctime_ns), str(entry.dev), str(entry.inode), raw, target, target_raw,
         entry.sha256, str(entry.crc64), entry.racy, entry.stale, entry.version, entry.etag, entry.last_modified,
-        entry.blocks, entry.chunks, entry.gone,
+        entry.blocks, entry.chunks, entry.gone, entry.dense,
     )  # fmt: skip
 
 
@@ -151,7 +154,7 @@ def _entry(line: _Line) -> Entry:
     return Entry(
         path, line.kind, line.key or line.place or path, line.size, line.mode, int(line.mtime_ns), int(line.ctime_ns),
         int(line.dev), int(line.inode), target, line.sha256, int(line.crc64), line.racy, line.stale, line.version,
-        line.etag, line.last_modified, line.blocks, line.chunks, line.gone,
+        line.etag, line.last_modified, line.blocks, line.chunks, line.gone, line.dense,
     )  # fmt: skip
 
 

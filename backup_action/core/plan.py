@@ -4,7 +4,7 @@ One step for each path that any of the three knows, in the order of keys. `decid
 
 | on disk | parent | listing | metadata | step | drift |
 |---|---|---|---|---|---|
-| file | has it | as the parent says | equal | KEEP | |
+| file | has it | as the parent says | equal | KEEP; READ where it is its turn | |
 | file | has it | as the parent says | differs | READ: sent if the content is new | |
 | file | had it, gone | as the parent says | any | READ | |
 | file | has it | nothing there | any | SEND | missing |
@@ -68,12 +68,28 @@ class Item(msgspec.Struct, frozen=True):
     known: Entry | None = None
     drift: Kind | None = None
     there: Stored | None = None  # the object to adopt
+    was: Entry | None = None  # what the parent has of a file, where the bucket no longer has it so
+    reread: bool = False  # unchanged by its metadata, and read all the same: it is its turn
+
+
+def without_reread(item: Item) -> Item:
+    """The item of an unchanged file whose turn can wait."""
+    return msgspec.structs.replace(item, step=Step.KEEP, reread=False)
+
+
+def never(path: str, size: int) -> bool:
+    """No file's turn."""
+    return False
 
 
 def decide(
-    found: Found | None, known: Entry | None, there: Stored | None, *, in_reach: bool = True, unfinished: int = NEVER
-) -> Item:
-    """The step for one path; see the table. `in_reach`: the scan would have found it if it existed."""
+    found: Found | None, known: Entry | None, there: Stored | None, *, in_reach: bool = True, unfinished: int = NEVER,
+    is_due: Callable[[str, int], bool] = never,
+) -> Item:  # fmt: skip
+    """The step for one path; see the table. `in_reach`: the scan would have found it if it existed.
+
+    `is_due`, asked by path and size: it is an unchanged file's turn to be read again (`core.reread`).
+    """
     left = left_by(known) if known is not None else None
     drift = _drift(left, there) if left is not None else None
     confirmed = _timed(left, there) if left is not None and drift is None and there is not None else None
@@ -85,9 +101,13 @@ def decide(
         return Item(Step.NOTE, found, confirmed)
     if confirmed is None:
         adopted = there is not None and there.size == found.size
-        told = drift if left is not None and not left.gone else None
-        return Item(Step.ADOPT if adopted else Step.SEND, found, None, told, there if adopted else None)
-    return Item(Step.KEEP if unchanged(found, confirmed) else Step.READ, found, confirmed)
+        was = left if left is not None and not left.gone else None
+        told = drift if was is not None else None
+        return Item(Step.ADOPT if adopted else Step.SEND, found, None, told, there if adopted else None, was)
+    if unchanged(found, confirmed):
+        due = is_due(found.path, found.size)
+        return Item(Step.READ if due else Step.KEEP, found, confirmed, reread=due)
+    return Item(Step.READ, found, confirmed)
 
 
 def _without(
@@ -121,7 +141,7 @@ def _timed(known: Entry, there: Stored) -> Entry:
 
 def compare(
     found: Iterable[Found], known: Iterable[Entry], there: Iterable[Stored], in_reach: Callable[[str], bool],
-    unfinished: int = NEVER,
+    unfinished: int = NEVER, is_due: Callable[[str, int], bool] = never,
 ) -> Iterator[Item]:  # fmt: skip
     """Merges the three, each in the order of keys, in one pass and constant memory. `in_reach` is asked by path."""
     disk, parent, bucket = iter(found), iter(known), iter(there)
@@ -134,7 +154,8 @@ def compare(
         one = on_disk if first == at else None
         two = in_parent if second == at else None
         reached = one is not None or two is None or in_reach(two.path)
-        yield decide(one, two, in_bucket if third == at else None, in_reach=reached, unfinished=unfinished)
+        three = in_bucket if third == at else None
+        yield decide(one, two, three, in_reach=reached, unfinished=unfinished, is_due=is_due)
         if first == at:
             on_disk = next(disk, None)
         if second == at:

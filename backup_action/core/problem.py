@@ -152,6 +152,12 @@ class Kind(enum.StrEnum):
     FILE_TOO_LARGE = "file.too-large"
     FILE_REFUSED = "file.refused"
 
+    ALARM_SILENT = "alarm.silent-change"
+    ALARM_CHANGED = "alarm.changed"
+    ALARM_ENCRYPTED = "alarm.encrypted"
+    ALARM_OPEN = "alarm.open"
+    ALARM_UNKNOWN = "alarm.unknown"
+
     FILE_LATE = "file.late"
     HISTORY_UNKEPT = "history.unkept"
 
@@ -193,6 +199,7 @@ _BY_START: Final[Mapping[str, Status]] = {
     "history": Status.INCOMPLETE,
     "delete": Status.OK,
     "drift": Status.OK,
+    "alarm": Status.OK,
     "keys": Status.OK,
     "policy": Status.OK,
     "notify": Status.OK,
@@ -217,10 +224,15 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.TARGET_UNUSABLE: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,
     Kind.HISTORY_OFF: Status.OK,
+    Kind.ALARM_OPEN: Status.REFUSED,
+    Kind.ALARM_UNKNOWN: Status.USAGE,
 }
 STATUS: Final[Mapping[Kind, Status]] = {
     kind: _EXCEPTIONS.get(kind) or _BY_START[kind.value.partition(".")[0]] for kind in Kind
 }
+
+# Told before everything else, and kept in the bucket until somebody acknowledges them; the run is a success.
+ALARMS: Final = frozenset({Kind.ALARM_SILENT, Kind.ALARM_CHANGED, Kind.ALARM_ENCRYPTED})
 
 
 class Problem(msgspec.Struct, frozen=True):

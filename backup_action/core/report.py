@@ -11,8 +11,9 @@ import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
 from backup_action.core.listing import Told, View
-from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
+from backup_action.core.problem import ALARMS, EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
 from backup_action.core.recent import Kept, PastRun
+from backup_action.core.reread import NO_TURN, Turn
 from backup_action.core.tally import Tally
 
 __all__ = ["KEPT_PROBLEMS", "Counts", "Draft", "Report", "RootLine", "Run", "SnapshotLine", "Target"]
@@ -84,6 +85,10 @@ class Report(msgspec.Struct, frozen=True):
     deleted_objects: int = 0  # removed from the bucket, by `delete`
     stored_bytes: int = 0  # of the packs that were sent (layout vault)
     spared_files: int = 0  # of a restore's target, left as they are by `overwrite`
+    files_reread: int = 0  # of the unchanged, as a check of the disk; see `core.reread`
+    bytes_reread: int = 0
+    reread_within: int = 0  # runs in which every file is read again; 0 where none is
+    reread_too_large: int = 0  # files that are larger than what a run may read again
     foreign_objects: int = 0  # under the prefix, named by no snapshot that was looked at
     snapshot: SnapshotLine | None = None
     verified: bool = False  # everything sent confirmed by CRC-64, everything else by the listing
@@ -117,6 +122,7 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "files-failed": str(counts.files_failed),
         "bytes-total": str(counts.bytes_total),
         "bytes-uploaded": str(counts.bytes_uploaded),
+        "alarm": "true" if not ALARMS.isdisjoint(report.problem_counts) else "false",
         "verified": "true" if report.verified else "false",
         "duration-seconds": f"{report.duration_seconds:.1f}",
         "report-path": report.report_path,
@@ -156,6 +162,7 @@ class Draft:
     kept: Kept | None = None
     listing: Told | None = None
     page: Iterable[str] = ()  # what a command prints on stdout, off GitHub
+    turn: Turn = NO_TURN
     signal: int = 0  # the one that ended the run
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
@@ -197,6 +204,10 @@ class Draft:
             deleted_objects=tally.deleted,
             stored_bytes=tally.stored,
             spared_files=tally.spared,
+            files_reread=tally.reread,
+            bytes_reread=tally.reread_bytes,
+            reread_within=self.turn.within,
+            reread_too_large=self.turn.too_large,
             foreign_objects=tally.foreign,
             snapshot=self.snapshot,
             verified=self.verified,

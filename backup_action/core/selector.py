@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from backup_action.core.problem import Kind, Stop
+from backup_action.core.recent import ID
 
+ALL: Final = "all"
 LATEST: Final = "latest"
 SHORTEST: Final = 4  # characters of an id that may stand for it
 SHOWN: Final = 5  # ids named in a sentence
@@ -63,3 +65,10 @@ def _moment(text: str) -> str | None:
     if day:
         zoned += datetime.timedelta(hours=23, minutes=59, seconds=59)
     return zoned.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def alarm(text: str) -> str:
+    """Checks what the setting `acknowledge` may say. Raises ValueError."""
+    if text != ALL and not re.fullmatch(ID, text):
+        raise ValueError("ids of snapshots, one a line, or `all`")
+    return text

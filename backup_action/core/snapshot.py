@@ -7,7 +7,8 @@
 | last | `{"foot": {"entries": …, "complete": …, "digest": …, …}}` |
 
 The foot also says what the run itself did (`seconds` with one decimal, `files_sent`, `bytes_sent`), and the head has
-the same of at most 30 runs before it (`recent`, oldest first): see `core/recent.py`.
+the same of at most 30 runs before it (`recent`, oldest first): see `core/recent.py`. `reread` in the foot, and `dense`
+in an entry, stand there only where they are not 0 or false: see `core/reread.py` and `core/alarm.py`.
 
 The digest is the SHA-256 of all plain bytes before the foot, and each head carries its parent's: a chain.
 Integers that can pass 2**53 (times in ns, inode, dev, CRC-64) are decimal strings. A path or link target that
@@ -78,8 +79,11 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     recent: Annotated[list[PastRun], msgspec.Meta(max_length=KEPT)] = []  # of this source, oldest first
 
 
-class Foot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the lines before it add up to, and what the run did. `complete` is false when the scan or a file failed."""
+class Foot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the lines before it add up to, and what the run did. `complete` is false when the scan or a file failed.
+
+    `reread`: where the next run's re-read goes on (`core.reread`).
+    """
 
     entries: int
     files: int
@@ -90,6 +94,7 @@ class Foot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Seconds  # from the run's beginning to its commit
     files_sent: Count
     bytes_sent: Count
+    reread: Count = 0
 
 
 class Unreadable(ValueError):
@@ -139,11 +144,13 @@ class Writer:
             self._bytes += entry.size
         self._write(encode_entry(entry))
 
-    def finish(self, problems: dict[str, int], *, complete: bool, effort: Effort = IDLE) -> tuple[bytes, Foot]:
+    def finish(
+        self, problems: dict[str, int], *, complete: bool, effort: Effort = IDLE, reread: int = 0
+    ) -> tuple[bytes, Foot]:
         """Ends with the foot. To be called once."""
         self._pack()
         did = (effort.tenths, effort.files_sent, effort.bytes_sent)
-        foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did)
+        foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did, reread)
         self._pieces.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
         self._pieces.append(self._frame.flush())
         return b"".join(self._pieces), foot

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
-from backup_action.core.problem import Kind, Problem
+from backup_action.core.problem import ALARMS, Kind, Problem
 
 _FIELDS = tuple(Counts.__struct_fields__)
 
@@ -26,6 +26,8 @@ class Tally:
     moving: int = 0  # bytes of large files under way that OSS has already
     deleted: int = 0  # objects removed from the bucket
     stored: int = 0  # bytes of packs that were sent: what was new, compressed (layout vault)
+    reread: int = 0  # files that were read again though nothing said that they changed, and had not
+    reread_bytes: int = 0
 
     def open_roots(self, count: int) -> None:
         """Begins to count for this many roots."""
@@ -39,6 +41,12 @@ class Tally:
     def same(self, root: int, size: int) -> None:
         """A file that the bucket has already."""
         self._file(root, size, "files_unchanged")
+
+    def reread_same(self, root: int, size: int) -> None:
+        """An unchanged file that was read again, and is what it was."""
+        self.same(root, size)
+        self.reread += 1
+        self.reread_bytes += size
 
     def failed(self, root: int | None, problem: Problem | None = None, size: int = 0) -> None:
         """A file that is not in the snapshot as it is on disk now; `size` as the scan saw it, where it did."""
@@ -61,9 +69,10 @@ class Tally:
         self.rest["files_total"] += missing
 
     def tell(self, problem: Problem) -> None:
-        """Counts a problem, and keeps it if there is room."""
+        """Counts a problem, and keeps it if there is room. An alarm has a room of its own."""
         self.problem_counts[problem.kind.value] += 1
-        if len(self.problems) < KEPT_PROBLEMS:
+        told = self.problem_counts[problem.kind.value] if problem.kind in ALARMS else len(self.problems) + 1
+        if told <= KEPT_PROBLEMS:
             self.problems.append(problem)
 
     def met(self) -> set[Kind]:

@@ -77,7 +77,7 @@ class Large:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "625 GiB"})
         first: Entry | None = None
         if item.step is not Step.SEND or self._safe is None:
-            digested = await self._digested(found, opener, stopped)
+            digested = await self._digested(found, opener, stopped, from_disk=item.reread)
             if isinstance(digested, Problem):
                 return digested
             first = digested
@@ -88,7 +88,7 @@ class Large:
             if self._safe is None:
                 return Carried(first, Written("", "", first.crc64), sent=True)
         assert self._safe is not None  # noqa: S101  (a dry run has returned)
-        await self._safe.clear(item)
+        await self._safe.clear(item, first)
         return await self._tries(self._safe.lease, found, opener, budget, first, stopped)
 
     async def _tries(
@@ -115,10 +115,13 @@ class Large:
                 os.close(handle)
         return Problem(Kind.FILE_CHANGING, opener.name(found.root, found.inner))
 
-    async def _digested(self, found: Found, opener: Opener, stopped: Callable[[], bool]) -> Entry | Problem:
+    async def _digested(
+        self, found: Found, opener: Opener, stopped: Callable[[], bool], *, from_disk: bool = False
+    ) -> Entry | Problem:
         """What the file is, read from end to end. That may take long: at the soft end it is given up as late."""
         deadline = self._vault.bucket.attempts.deadline
-        content = await asyncio.to_thread(read, found, opener, 0, lambda: stopped() or deadline.is_past())
+        is_over = lambda: stopped() or deadline.is_past()  # noqa: E731
+        content = await asyncio.to_thread(read, found, opener, 0, is_over, from_disk=from_disk)
         if not isinstance(content, Problem):
             return content.entry
         is_late = content.kind is Kind.INTERRUPTED and not stopped()

@@ -21,13 +21,15 @@ import msgspec
 
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import Content, read
+from backup_action.core.alarm import Census
 from backup_action.core.cut import LEAST, cut
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.pack import TARGET, Open
 from backup_action.core.place import Root
-from backup_action.core.plan import Item, Step
+from backup_action.core.plan import Item, Step, without_reread
 from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.reread import is_untouched
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
@@ -50,6 +52,7 @@ EVERY: Final = 120.0  # seconds between two indexes
 PARTING: Final = 1.5  # seconds that the last index of a run that is cut short may take; a cancelled job has five
 BREATH: Final = 256  # items between two looks at the network
 SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
+MOVING: Final = (Kind.FILE_CHANGING, Kind.FILE_VANISHED, Kind.FILE_LATE)
 
 Slot = list[Entry | None]
 T = TypeVar("T")
@@ -72,9 +75,10 @@ class Packing:
 
     def __init__(
         self, vault: Vault, packs: Packs, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer,
-        tally: Tally, *, id: str, stopped: Callable[[], bool], follow: bool,
+        tally: Tally, *, stopped: Callable[[], bool], follow: bool, census: Census,
     ) -> None:  # fmt: skip
-        """`safe` is None for a dry run; `id` is the snapshot's; `stopped` and `follow` as for `Upload`."""
+        """`safe` is None for a dry run; `stopped`, `follow` and the census as for `Upload`."""
+        self.is_cut = False  # files whose turn it was to be read again were not, for want of time
         self.gone: Spool[Entry] = Spool(Entry)  # nothing lies anywhere of what is gone from the disk
         self._packs = packs
         self._safe = safe
@@ -82,7 +86,8 @@ class Packing:
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
-        self._id = id
+        self._id = writer.id
+        self._census = census
         self._stopped = stopped
         self._follow = follow
         self._settling = Settling(safe, roots, tally)
@@ -137,6 +142,9 @@ class Packing:
         batch: list[tuple[Slot, Item, Found]] = []
         weight = 0
         for number, item in enumerate(items):
+            if item.reread and self._deadline.is_past():
+                item, self.is_cut = without_reread(item), True
+            self._census.look(item)
             slot, found = self._row.place(), item.found
             if found is None or item.step not in SENDING:
                 await self._settle(slot, item)
@@ -180,7 +188,7 @@ class Packing:
         await self._stow(frames)
         for one in done:
             if isinstance(one.content, Problem):
-                self._fail(one.slot, one.item, one.found, one.content)
+                self._unread(one.slot, one.item, one.found, one.content)
             else:
                 self._take(one.slot, one.item, one.content.entry, one.names, one.new)
 
@@ -190,7 +198,7 @@ class Packing:
         for slot, item, found in batch:
             if self._stopped():
                 raise Stop(Kind.INTERRUPTED)
-            content = read(found, self._opener(), found.size + GROWTH, self._stopped)
+            content = read(found, self._opener(), found.size + GROWTH, self._stopped, from_disk=item.reread)
             names, new = [], 0
             if isinstance(content, Content) and _is_known(item, content.entry):
                 assert item.known is not None  # noqa: S101  (`_is_known`)
@@ -217,9 +225,9 @@ class Packing:
         try:
             with Opener(self._sources, follow=self._follow) as opener:
                 streaming = Streaming(self._packs, self._aside, self._stow, self._late, dry=self._safe is None)
-                result = await streaming.run(found, opener)
+                result = await streaming.run(found, opener, from_disk=item.reread)
             if isinstance(result, Problem):
-                self._fail(slot, item, found, result)
+                self._unread(slot, item, found, result)
             else:
                 self._take(slot, item, *result)
         finally:
@@ -258,14 +266,29 @@ class Packing:
             self._flights.release()
 
     def _take(self, slot: Slot, item: Item, read_as: Entry, names: list[str], new: int) -> None:
-        root = item.found.root if item.found else 0
-        if new and item.drift:
-            self._tally.tell(Problem(item.drift, read_as.path))
-        if new:
-            self._tally.sent(root, read_as.size, new)
+        root, known = item.found.root if item.found else 0, item.known
+        if _is_known(item, read_as):
+            (self._tally.reread_same if item.reread else self._tally.same)(root, read_as.size)
         else:
-            self._tally.same(root, read_as.size)
-        self._row.fill(slot, msgspec.structs.replace(read_as, chunks=names, blocks=None))
+            if self._safe:
+                self._safe.watch(item, read_as)
+            self._census.sent(item, read_as)
+            if item.drift and new:
+                self._tally.tell(Problem(item.drift, read_as.path))
+            if new:
+                self._tally.sent(root, read_as.size, new)
+            else:
+                self._tally.same(root, read_as.size)
+        entry = msgspec.structs.replace(read_as, chunks=names, blocks=None)
+        self._row.fill(slot, known if known and is_untouched(entry, known) else entry)
+
+    def _unread(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
+        """As in `Upload`: one whose turn it was, and that only did not hold still, is what the scan saw."""
+        if not item.reread or problem.kind not in MOVING:
+            self._fail(slot, item, found, problem)
+            return
+        self.is_cut |= problem.kind is Kind.FILE_LATE
+        self._row.fill(slot, self._settling.settle(without_reread(item)))
 
     def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
         self._tally.failed(found.root, problem, found.size)

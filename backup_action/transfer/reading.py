@@ -10,6 +10,7 @@ import xxhash
 from backup_action.adapters.files.read import block_size, crc64, is_racy, pieces
 from backup_action.adapters.oss.control import PARTS_MAX
 from backup_action.core import checksum
+from backup_action.core.alarm import is_dense
 from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
 from backup_action.core.found import Found, entry
 
@@ -26,6 +27,7 @@ class Reading:
         self.part = -(-wanted // self._block) * self._block  # bytes; whole blocks
         self.count = max(1, -(-found.size // self.part))
         self._at = 0
+        self._dense = False
         self.crcs: list[int] = []  # CRC-64 of each part that was read
         self._sizes: list[int] = []
         self._sha, self._digests = hashlib.sha256(), bytearray()
@@ -35,6 +37,8 @@ class Reading:
         """The next part. Raises Unstable when the file has become shorter."""
         size = min(self.part, self._found.size - self._at)
         data = b"".join(pieces(self._handle, self._at, size, self.part))
+        if not self._at:
+            self._dense = is_dense(self._found.path, memoryview(data))
         self._sha.update(data)
         self.crcs.append(crc64(data))
         self._sizes.append(size)
@@ -49,4 +53,5 @@ class Reading:
         crc = checksum.whole(zip(self.crcs, self._sizes, strict=True))
         read_as = entry(self._found, self._sha.hexdigest(), crc, racy=self._racy)
         large = self._found.size > BLOCKS_FROM
-        return msgspec.structs.replace(read_as, blocks=Blocks(self._block, bytes(self._digests)) if large else None)
+        blocks = Blocks(self._block, bytes(self._digests)) if large else None
+        return msgspec.structs.replace(read_as, blocks=blocks, dense=self._dense)

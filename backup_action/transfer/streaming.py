@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import TRIES, Unstable, crc64, identity, is_racy, pieces, read, unread
+from backup_action.adapters.files.read import TRIES, Unstable, crc64, forget, identity, is_racy, pieces, read, unread
+from backup_action.core.alarm import SAMPLE, is_dense
 from backup_action.core.cut import Cutter
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found, entry
@@ -52,8 +53,8 @@ class Streaming:
         self._late = late
         self._dry = dry
 
-    async def run(self, found: Found, opener: Opener) -> Read | Problem:
-        """Reads the file into packs. Raises Stop when the run is stopped."""
+    async def run(self, found: Found, opener: Opener, *, from_disk: bool = False) -> Read | Problem:
+        """Reads the file into packs. Raises Stop when the run is stopped. `from_disk`: as for `read`."""
         first: str | None = None
         try:
             for attempt in range(TRIES):
@@ -64,6 +65,8 @@ class Streaming:
                     first = content.entry.sha256
                 handle = opener.open(found.root, found.inner)
                 try:
+                    if from_disk:
+                        forget(handle)
                     result = await self._once(handle, found)
                     if first in (None, result[0].sha256):
                         return result
@@ -87,6 +90,7 @@ class Streaming:
         before = identity(os.fstat(handle))
         found = msgspec.structs.replace(found, **before)
         sha, cutter, self._crc = hashlib.sha256(), Cutter(), 0
+        dense = is_dense(found.path, os.pread(handle, SAMPLE, 0))
         packing: list[asyncio.Task[tuple[list[str], int]]] = []
         racy = is_racy(found)
         async with together() as group:
@@ -104,7 +108,8 @@ class Streaming:
             raise Unstable(Kind.FILE_CHANGING)
         results = [task.result() for task in packing]
         names, new = [name for some, _ in results for name in some], sum(new for _, new in results)
-        return entry(found, sha.hexdigest(), self._crc, racy=racy), names, new
+        read_as = entry(found, sha.hexdigest(), self._crc, racy=racy)
+        return msgspec.structs.replace(read_as, dense=dense), names, new
 
     def _piece(self, handle: int, start: int, size: int, sha: Any, cutter: Cutter) -> list[memoryview]:
         """In a thread: the next bytes, hashed, and the chunks that are certain by then."""

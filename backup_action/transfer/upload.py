@@ -20,11 +20,13 @@ import msgspec
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import Content, read
 from backup_action.adapters.oss.data import Written
+from backup_action.core.alarm import Census
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.place import Root, root_of
-from backup_action.core.plan import Item, Step
+from backup_action.core.plan import Item, Step, without_reread
 from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.reread import is_untouched
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
@@ -43,6 +45,7 @@ READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
 DIGEST: Final = 1 << 20  # bytes hashed in passing; a larger file is worth a request
 SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
+MOVING: Final = (Kind.FILE_CHANGING, Kind.FILE_VANISHED, Kind.FILE_LATE)
 BREATH: Final = 256  # items between two looks at the network
 
 Slot = list[Entry | None]
@@ -64,11 +67,14 @@ class Upload:
     def __init__(
         self, vault: Vault, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
         headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool], follow: bool = False,
+        census: Census,
     ) -> None:  # fmt: skip
         """`safe` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
 
-        `follow`: links, as the scan did.
+        `follow`: links, as the scan did. The census hears what changed.
         """
+        self.is_cut = False  # files whose turn it was to be read again were not, for want of time
+        self._census = census
         self._vault = vault
         self._safe = safe
         self._headers = headers
@@ -119,6 +125,9 @@ class Upload:
         batch: list[tuple[Slot, Item, Found]] = []
         weight = 0
         for number, item in enumerate(items):
+            if item.reread and self._deadline.is_past():
+                item, self.is_cut = without_reread(item), True
+            self._census.look(item)
             slot, found = self._row.place(), item.found
             if found is not None and item.step in SENDING and self._deadline.is_past():
                 self._fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
@@ -147,13 +156,13 @@ class Upload:
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
         loop = asyncio.get_running_loop()
-        results = await loop.run_in_executor(self._pool, self._contents, [found for _, _, found in batch])
+        results = await loop.run_in_executor(self._pool, self._contents, [item for _, item, _ in batch])
         results.reverse()
         grown = []
         for slot, item, found in batch:
             result = results.pop()  # from here on only its job holds the content
             if isinstance(result, Problem):
-                self._fail(slot, item, found, result)
+                self._unread(slot, item, found, result)
             elif _is_known(item, result.entry):
                 self._keep(slot, item, result.entry)
             elif result.whole:
@@ -166,10 +175,11 @@ class Upload:
             await self._big.acquire()
             await self._send_large(slot, item, found)
 
-    def _contents(self, batch: list[Found]) -> list[Content | Problem]:
+    def _contents(self, batch: list[Item]) -> list[Content | Problem]:
         """In a reader's thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
         opener = self._opener()
-        return [read(found, opener, max(found.size, GROWTH), self._stopped) for found in batch]
+        files = [(item.found, item.reread) for item in batch if item.found]
+        return [read(one, opener, max(one.size, GROWTH), self._stopped, from_disk=again) for one, again in files]
 
     def _opener(self) -> Opener:
         if not hasattr(self._local, "opener"):
@@ -187,7 +197,7 @@ class Upload:
                 self._adopt(job.slot, job.item, read_as, there)
             else:
                 if self._safe:
-                    await self._safe.clear(job.item)
+                    await self._safe.clear(job.item, read_as)
                     written = await self._put(job)
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
@@ -223,7 +233,7 @@ class Upload:
             with Opener(self._sources, follow=self._follow) as opener:
                 result = await self._large.send(item, found, opener, self._budget, self._stopped)
             if isinstance(result, Problem):
-                self._fail(slot, item, found, result)
+                self._unread(slot, item, found, result)
                 return
             if result.sent and result.at:
                 self._sent(slot, item, result.read_as, result.at)
@@ -239,6 +249,7 @@ class Upload:
     def _adopt(self, slot: Slot, item: Item, read_as: Entry, at: Written) -> None:
         """The bucket had it without a snapshot that says so: another tool's, or a run's that never committed."""
         self._tally.same(_root(item), read_as.size)
+        self._census.sent(item, read_as)
         moment = item.there.last_modified if item.there else 0
         self._row.fill(slot, msgspec.structs.replace(read_as, etag=at.etag, version=at.version, last_modified=moment))
 
@@ -246,15 +257,24 @@ class Upload:
         if item.drift:
             self._tally.tell(Problem(item.drift, read_as.path))
         self._tally.sent(_root(item), read_as.size)
+        self._census.sent(item, read_as)
         self._row.fill(slot, msgspec.structs.replace(read_as, etag=written.etag, version=written.version))
 
     def _keep(self, slot: Slot, item: Item, read_as: Entry) -> None:
         """The content is the parent's: its object stays, under the metadata of today."""
         known = item.known
         assert known is not None  # noqa: S101  (only `_is_known` items come here)
-        self._tally.same(_root(item), read_as.size)
+        (self._tally.reread_same if item.reread else self._tally.same)(_root(item), read_as.size)
         at = {"etag": known.etag, "version": known.version, "last_modified": known.last_modified}
-        self._row.fill(slot, msgspec.structs.replace(read_as, **at))
+        self._row.fill(slot, known if is_untouched(read_as, known) else msgspec.structs.replace(read_as, **at))
+
+    def _unread(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
+        """A file that was not read. One whose turn it was, and that only did not hold still, is what the scan saw."""
+        if not item.reread or problem.kind not in MOVING:
+            self._fail(slot, item, found, problem)
+            return
+        self.is_cut |= problem.kind is Kind.FILE_LATE
+        self._row.fill(slot, self._settling.settle(without_reread(item)))
 
     def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
         self._tally.failed(found.root, problem, found.size)

@@ -6,6 +6,7 @@
 | `<prefix>/.oss-backup/snapshots/<id>.jsonl.zst` | one per run, written last |
 | `<prefix>/.oss-backup/snapshots/<…>.lease` | for each snapshot that a run went on from: who is writing, see `lease` |
 | `<prefix>/.oss-backup/history/<2 hex>/<sha256>` | what runs replaced or removed, see `history` |
+| `<prefix>/.oss-backup/alarms/<snapshot id>.json` | what a run raised, until `…ack.json` beside it; see `alarms` |
 
 Where the content of a snapshot's file is: by its version id, where it has one that is not `null`; else under its key,
 while the ETag there is the snapshot's; else in `history/`, by its SHA-256.

@@ -51,14 +51,15 @@ class History:
         """Where a content is kept."""
         return history_key(self._vault.prefix, sha256)
 
-    async def keep(self, old: Entry) -> Kind | None:
+    async def keep(self, old: Entry, *, always: bool = False) -> Kind | None:
         """Keeps what the bucket has under an entry's key. Gives the drift if that is no longer the entry's content.
 
+        `always`: though history is off.
         Raises Stop: HISTORY_UNKEPT where only this file is concerned, which must not be overwritten then.
         """
         if old.has_version or old.sha256 in self._kept:
             return None
-        if not self.is_on:
+        if not self.is_on and not always:
             self.lost += 1
             return None
         try:

@@ -170,6 +170,53 @@ UNDELIVERED = report(
     command="notify",
     duration_seconds=0.7,
 )
+ALARM = report(
+    Status.INCOMPLETE,
+    [
+        Problem(Kind.FILE_CHANGING, "data/live.db"),
+        Problem(
+            Kind.ALARM_SILENT,
+            "data/datasets/2020/01/02.csv",
+            {"before": "ab" * 32, "now": "cd" * 32, "snapshot": SNAPSHOT.parent_id},
+        ),
+        Problem(
+            Kind.ALARM_CHANGED,
+            facts={
+                "changed": "9876", "files": "12100", "percent": "81", "usual": "99", "limit": "30",
+                "snapshot": SNAPSHOT.parent_id,
+            },
+        ),
+    ],
+    counts=DONE,
+    snapshot=SNAPSHOT,
+    files_reread=403,
+    bytes_reread=987_654_321,
+    reread_within=131,
+    reread_too_large=2,
+    recent=RECENT,
+    kept=KEPT,
+)  # fmt: skip
+ENCRYPTED = report(
+    Status.OK,
+    [
+        Problem(Kind.DRIFT_MISSING, "data/datasets/2026/11/20.parquet"),
+        Problem(
+            Kind.ALARM_ENCRYPTED,
+            "data/[x](http://evil.example)\n::error::.csv",
+            {
+                "encrypted": "812", "changed": "850", "limit": "30", "snapshot": SNAPSHOT.parent_id,
+                "suffix": ".`lock`",
+            },
+        ),
+    ],
+    counts=DONE,
+    snapshot=SNAPSHOT,
+    files_reread=1,
+    bytes_reread=512,
+    reread_within=1,
+    recent=RECENT,
+    kept=KEPT,
+)  # fmt: skip
 
 GOLDEN = {
     "ok": OK,
@@ -180,6 +227,8 @@ GOLDEN = {
     "first": FIRST,
     "interrupted": INTERRUPTED,
     "undelivered": UNDELIVERED,
+    "alarm": ALARM,
+    "encrypted": ENCRYPTED,
 }
 EVERY_STATUS = [
     *GOLDEN.values(),

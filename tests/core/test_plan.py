@@ -115,3 +115,11 @@ def test_a_folder_out_of_reach_keeps_what_the_parent_had_below_it() -> None:
     there = [new(THERE, key=p) for p in ("a/x", "b/x", "c")]
     items = list(compare([], known, there, lambda at: not at.startswith("b/")))
     assert [item.step for item in items] == [Step.GONE, Step.STALE, Step.GONE]
+
+
+def test_what_the_bucket_lost_is_still_known_to_have_been() -> None:
+    """So that the next run can tell new content from what a run that was killed has sent already."""
+    assert decide(FOUND, KNOWN, new(THERE, etag="F")).was == KNOWN
+    assert decide(FOUND, KNOWN, None).was == KNOWN
+    assert decide(FOUND, GONE, None).was is None and decide(FOUND, None, THERE).was is None
+    assert decide(FOUND, new(KNOWN, kind=Sort.LINK), None).was is None

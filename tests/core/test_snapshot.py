@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from backup_action.core.entry import Blocks, Entry, Sort, decode_entry, encode_entry, order
 from backup_action.core.place import Root
-from backup_action.core.recent import PastRun
+from backup_action.core.recent import Effort, PastRun
 from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Unreadable, Writer, head_of, is_id
 
 HEAD = Head(
@@ -33,7 +33,7 @@ entries = st.builds(
     inode=big, target=text, sha256=st.text("0123456789abcdef", max_size=64), crc64=big, racy=st.booleans(),
     stale=st.booleans(), version=st.text(max_size=9), etag=st.text(max_size=9), last_modified=st.integers(0, 2**40),
     blocks=st.none() | st.builds(Blocks, size=st.integers(1, 2**40), digests=st.binary(max_size=32)),
-    chunks=st.lists(st.text(max_size=5), max_size=3), gone=st.booleans(),
+    chunks=st.lists(st.text(max_size=5), max_size=3), gone=st.booleans(), dense=st.booleans(),
 )  # fmt: skip
 
 
@@ -194,6 +194,22 @@ def test_format_1_is_read_for_ever() -> None:
     found = Snapshot(GOLDEN.read_bytes())
     assert found.head == msgspec.structs.replace(HEAD, recent=[PAST]) and list(found.entries()) == SAMPLE
     assert found.recent == [PAST, PastRun(HEAD.id, 83.4, 1, 3, 1, 3, True)]
+    assert found.foot.reread == 0 and not any(entry.dense for entry in found.entries())
+
+
+def test_what_is_at_its_default_is_not_written() -> None:
+    """So the snapshots of a program that did not know these fields have the bytes that this one writes."""
+    writer = Writer(msgspec.structs.replace(HEAD, recent=[PAST]))
+    for entry in SAMPLE:
+        writer.add(entry)
+    data, _ = writer.finish({}, complete=True, effort=Effort(83.4, 1, 3))
+    unpacked = [zstandard.ZstdDecompressor().decompressobj().decompress(one) for one in (data, GOLDEN.read_bytes())]
+    assert unpacked[0] == unpacked[1]
+
+
+def test_the_foot_says_where_the_re_read_goes_on() -> None:
+    data, foot = Writer(HEAD).finish({}, complete=True, reread=2**52 - 1)
+    assert Snapshot(data).foot == foot and foot.reread == 2**52 - 1
 
 
 def test_anybody_can_read_it(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_the_fixed_words_have_the_same_places_in_both_languages(words: dict[str,
 
 
 def test_every_status_has_a_name_and_a_verdict() -> None:
-    endings = {status.value for status in Status} | {"undelivered", "no-report"}
+    endings = {status.value for status in Status} | {"undelivered", "no-report", "alarm"}
     assert set(STATUSES) == endings
     assert set(VERDICTS) == endings | {"ok-dry", "incomplete-dry", "ok-notify", "ok-restore"}
 

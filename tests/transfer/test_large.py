@@ -5,20 +5,43 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from backup_action.adapters.files.folder import Opener
+from backup_action.adapters.files.read import Content, read
+from backup_action.adapters.files.scan import scan
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.core import place
 from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem
+from backup_action.core.selection import select
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget
 from backup_action.transfer.large import Carried, Large
+from backup_action.transfer.reading import Reading
 from backup_action.vault import Vault
+
+
+@pytest.mark.parametrize("is_random", [True, False])
+def test_a_large_file_is_judged_by_its_beginning(tmp_path: Path, is_random: bool) -> None:
+    """As it is sent, and in the same way as where it is only digested."""
+    path = tmp_path / "big.csv"
+    path.write_bytes((os.urandom(1 << 20) if is_random else bytes(1 << 20)) + bytes(9 << 20))
+    [found] = [one for one in scan(place.roots((f"{tmp_path} => t",)), select((), ()), 1023).found if one.path != "t"]
+    with path.open("rb") as file:
+        reading = Reading(file.fileno(), found, 8 << 20)
+        for _ in range(reading.count):
+            reading.next()
+        sent = reading.finish()
+    with Opener((str(tmp_path),)) as opener:
+        digested = read(found, opener, 0)
+    assert isinstance(digested, Content) and sent.dense is digested.entry.dense is is_random
 
 
 async def keys(_: Credentials | None) -> Credentials:

@@ -4,10 +4,15 @@ The file is looked at by its handle before and after; where size, times or inode
 `TRIES` times, and then reported. One changed a moment ago is read twice, since its times may hide another change.
 Bytes of a small file are returned; a large one is digested, and read again in parts while it is sent: whether both
 readings saw the same bytes shows in the digests.
+
+A re-read of what did not change is to come from the disk: what the page cache has of the file is given up before
+(`posix_fadvise`, where the platform has it). That is advice: pages that others map or have not written yet may stay,
+and what a disk or a hypervisor caches is beyond it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -21,6 +26,7 @@ import msgspec
 import xxhash
 
 from backup_action.adapters.files.folder import Opener
+from backup_action.core.alarm import SAMPLE, is_dense
 from backup_action.core.entry import BLOCK, BLOCKS_FROM, BLOCKS_MAX, Blocks, Entry
 from backup_action.core.found import Found, entry
 from backup_action.core.problem import Kind, Problem
@@ -49,12 +55,17 @@ class Unstable(Exception):
         self.kind, self.reason = kind, reason
 
 
-def read(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] = bool) -> Content | Problem:
-    """The file as it is now: with its bytes where it has at most `limit`, else digested only."""
+def read(
+    found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] = bool, *, from_disk: bool = False
+) -> Content | Problem:
+    """The file as it is now: with its bytes where it has at most `limit`, else digested only.
+
+    `from_disk`: not from the page cache, as far as the platform can be asked for that.
+    """
     try:
         for attempt in range(TRIES):
             try:
-                return _once(found, opener, limit, stopped)
+                return _once(found, opener, limit, stopped, from_disk=from_disk)
             except Unstable as error:
                 if error.kind is not Kind.FILE_CHANGING or attempt == TRIES - 1:
                     raise
@@ -76,9 +87,11 @@ def unread(found: Found, opener: Opener, error: OSError) -> Problem:
     return Problem(kind, opener.name(found.root, found.inner), {"reason": error.strerror or type(error).__name__})
 
 
-def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool]) -> Content:
+def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool], *, from_disk: bool = False) -> Content:
     handle = opener.open(found.root, found.inner)
     try:
+        if from_disk:
+            forget(handle)
         before = os.fstat(handle)
         now = msgspec.structs.replace(found, **identity(before))
         racy = is_racy(now)
@@ -86,7 +99,8 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool])
             data = _bytes(handle, before.st_size)
             if racy and data != _again(handle, before.st_size):
                 raise Unstable(Kind.FILE_CHANGING)
-            content = Content(entry(now, hashlib.sha256(data).hexdigest(), crc64(data), racy=racy), data)
+            read_as = entry(now, hashlib.sha256(data).hexdigest(), crc64(data), racy=racy)
+            content = Content(msgspec.structs.replace(read_as, dense=is_dense(now.path, data)), data)
         else:
             content = Content(_digest(handle, now, racy, stopped), whole=False)
         if identity(os.fstat(handle)) != identity(before):
@@ -94,6 +108,13 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool])
         return content
     finally:
         os.close(handle)
+
+
+def forget(handle: int) -> None:
+    """Gives up what the page cache has of a file."""
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):  # a file system that takes no advice
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def is_racy(found: Found) -> bool:
@@ -166,4 +187,5 @@ def _digest(handle: int, found: Found, racy: bool, stopped: Callable[[], bool]) 
         raise Unstable(Kind.FILE_CHANGING, "it became longer")
     whole = entry(found, sha.hexdigest(), crc, racy=racy)
     blocks = Blocks(block, bytes(digests)) if found.size > BLOCKS_FROM else None
-    return msgspec.structs.replace(whole, blocks=blocks)
+    dense = is_dense(found.path, os.pread(handle, SAMPLE, 0))
+    return msgspec.structs.replace(whole, blocks=blocks, dense=dense)

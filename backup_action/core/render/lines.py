@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from backup_action.core import escape, wording
-from backup_action.core.problem import Kind, Problem, Status
+from backup_action.core.problem import ALARMS, Kind, Problem, Status
 from backup_action.core.render import numbers
 from backup_action.core.render.problems import Group, groups, is_alarming, quoting, warnings
 from backup_action.core.report import Report
@@ -50,6 +50,8 @@ def _ending(report: Report) -> str:
         return "undelivered"
     if report.command == "notify" and report.status is Status.USAGE and Kind.REPORT_UNREADABLE in report.problem_counts:
         return "no-report"
+    if report.status is Status.OK and not ALARMS.isdisjoint(report.problem_counts) and report.command != "notify":
+        return "alarm"
     return report.status.value
 
 
@@ -155,7 +157,8 @@ def _problem_lines(group: Group, language: Language) -> list[str]:
         first.setdefault(one.what, one)
     told = list(first.values())
     shared = len({one.advice for one in told}) == 1
-    level = word("warning" if wording.is_warning(group.kind) else "error", language)
+    warning = "alarm" if group.kind in ALARMS else "warning"
+    level = word(warning if wording.is_warning(group.kind) else "error", language)
     result = []
     for position, one in enumerate(told):
         result.append(level + colon + one.what)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from backup_action.core import escape
-from backup_action.core.problem import SEVERITY, STATUS, Kind, Problem, Status
+from backup_action.core.problem import ALARMS, SEVERITY, STATUS, Kind, Problem, Status
 from backup_action.core.report import Report
 
 # Warnings that somebody should look at; the others say the same on every run of a set-up.
-ALARMING: Final = frozenset({Kind.DRIFT_MISSING, Kind.DRIFT_REPLACED, Kind.ROOTS_DROPPED})
+ALARMING: Final = frozenset({Kind.DRIFT_MISSING, Kind.DRIFT_REPLACED, Kind.ROOTS_DROPPED}) | ALARMS
 _KINDS = {kind.value for kind in Kind}
 FACT_LIMIT = 400  # bytes of one fact or name in a text for people; the report file has it whole
 
@@ -32,14 +32,17 @@ class Group(NamedTuple):
 
 
 def groups(report: Report, room: int) -> list[Group]:
-    """The problems by kind, most severe first, at most `room` in all but at least one of each kind that is at hand."""
+    """The problems by kind, alarms ahead and the most severe first.
+
+    At most `room` in all, but at least one of each kind that is at hand.
+    """
     found: dict[Kind, list[Problem]] = {}
     for problem in report.problems:
         found.setdefault(problem.kind, []).append(problem)
     for name in report.problem_counts:  # a kind may be counted only: the report keeps the first thousand problems
         if name in _KINDS:
             found.setdefault(Kind(name), [])
-    kinds = sorted(found, key=lambda kind: SEVERITY.index(STATUS[kind]))
+    kinds = sorted(found, key=lambda kind: (kind not in ALARMS, SEVERITY.index(STATUS[kind])))
     result, left = [], room
     for position, kind in enumerate(kinds):
         later = len(kinds) - position - 1

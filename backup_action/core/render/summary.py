@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backup_action.core import escape, wording
-from backup_action.core.problem import Status
+from backup_action.core.problem import ALARMS, Status
 from backup_action.core.render import history, numbers, snapshots
 from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
@@ -45,8 +45,10 @@ def _blocks(report: Report, language: Language) -> Iterator[str]:
     yield f"## {icon(report, _ICONS)} {title(report, language)}"
     yield "  \n".join(line for line in (f"**{verdict(report, language)}**", figures(report, language)) if line)
     found = groups(report, PROBLEMS)
+    alarms = [group for group in found if group.kind in ALARMS]
+    yield from _problems("alarms", alarms, language)
     yield from _problems("problems", [group for group in found if not _is_warning(group)], language)
-    yield from _problems("warnings", [group for group in found if _is_warning(group)], language)
+    yield from _problems("warnings", [group for group in found if _is_warning(group) and group not in alarms], language)
     if is_counted(report):
         yield f"### {word('numbers', language)}"
         yield _counts(report, language)
@@ -121,6 +123,7 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield "spared", numbers.count(report.spared_files) if report.spared_files else ""
     if report.deleted_objects:
         yield "to-delete" if report.dry_run else "deleted", numbers.count(report.deleted_objects)
+    yield "reread", _reread(report, language)
     if report.foreign_objects:
         yield "foreign", word("foreign-count", language, count=numbers.count(report.foreign_objects))
     yield "source", _named(report.source)
@@ -130,6 +133,16 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield "links", numbers.count(report.links) if report.links else ""
     yield "requests", numbers.count(report.requests) if report.requests else ""
     yield "version", _named(report.version)
+
+
+def _reread(report: Report, language: Language) -> str:
+    """What was read again to check the disk, and in how many runs every file is; nothing where none is."""
+    if not report.reread_within:
+        return ""
+    size, runs = numbers.size(report.bytes_reread), numbers.count(report.reread_within)
+    line = word("reread-line", language, count=numbers.count(report.files_reread), size=size, runs=runs)
+    large = numbers.count(report.reread_too_large)
+    return line + (word("reread-too-large", language, count=large) if report.reread_too_large else "")
 
 
 def _place(report: Report, language: Language) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,7 @@ import msgspec
 from backup_action.core import escape
 from backup_action.core.problem import STATUS, Kind, Problem, Status
 from backup_action.core.wording import (
+    alarms,
     bucket,
     files,
     network,
@@ -67,6 +68,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **files.TEXTS,
     **safety.TEXTS,
     **sealing.TEXTS,
+    **alarms.TEXTS,
     **restoring.TEXTS,
     **warnings.TEXTS,
 }

@@ -91,6 +91,8 @@ RULES: Final[tuple[_Rule, ...]] = (
         "bytes a second from 1 KiB up, such as `20MB` or `1.5 GiB`",
         "每秒字节数，至少 1 KiB，例如 `20MB` 或 `1.5 GiB`",
     ),
+    _Rule("a number of bytes, such as `500MB` or `1.5 GiB`", "字节数，例如 `500MB` 或 `1.5 GiB`"),
+    _Rule("ids of snapshots, one a line, or `all`", "快照 ID，每行一个，或 `all`"),
     _Rule(
         "`http://host:port`, or `http://user:password@host:port`",
         "`http://host:port` 或 `http://user:password@host:port`",

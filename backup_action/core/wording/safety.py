@@ -151,6 +151,18 @@ _HISTORY: Final[Mapping[str, Both]] = {
             "There is nothing to do; the next whole run removes it.",
         ),
     ),
+    f"{Kind.DELETE_HELD.value}#alarm": Both(
+        zh=Text(
+            "没有删除任何文件",
+            "本次运行有警报，因此没有按 `delete` 删除存储空间中的文件。",
+            "请先查看警报；下次没有警报的完整运行会删除。",
+        ),
+        en=Text(
+            "Nothing was removed",
+            "This run raised an alarm, so nothing was removed from the bucket in spite of `delete`.",
+            "Look at the alarm first; the next whole run without one removes it.",
+        ),
+    ),
     Kind.FILE_LATE.value: Both(
         zh=Text(
             "超过时限，文件没有上传",

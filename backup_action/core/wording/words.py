@@ -33,6 +33,7 @@ STATUSES: Final[Mapping[str, Word]] = {
     "busy": Word("与另一次运行冲突", "another run is in the way"),
     "refused": Word("保护检查未通过", "stopped by a safety check"),
     "interrupted": Word("被中断", "interrupted"),
+    "alarm": Word("成功，但有警报", "succeeded, with an alarm"),
     # `notify` ends in ways of its own.
     "undelivered": Word("消息没有送达", "message not delivered"),
     "no-report": Word("没有可读的报告", "no report that can be read"),
@@ -40,6 +41,10 @@ STATUSES: Final[Mapping[str, Word]] = {
 
 VERDICTS: Final[Mapping[str, Word]] = {
     "ok": Word("{command}已完成，没有遗漏。", "{command} complete; nothing was skipped."),
+    "alarm": Word(
+        "{command}已完成，没有遗漏，但发现了异常：请立即查看下面的警报。",
+        "{command} complete, and nothing was skipped; but something is wrong with the files: look at the alarm below.",
+    ),
     "ok-dry": Word(
         "试运行已完成，没有写入任何内容；以下数字是正式运行时的预计结果。",
         "Dry run complete; nothing was written, and the figures are what a real run would do.",
@@ -168,6 +173,17 @@ WORDS: Final[Mapping[str, Word]] = {
     "requests": Word("OSS 请求数", "Requests to OSS"),
     "version": Word("程序版本", "Version of the program"),
     "problems": Word("问题与处理办法", "What went wrong, and what to do"),
+    "alarm": Word("警报", "alarm"),
+    "alarms": Word("警报", "Alarm"),
+    "reread": Word("为检查磁盘而重读", "Read again to check the disk"),
+    "reread-line": Word(
+        "{count} 个未变化的文件（{size}）；每个文件最多 {runs} 次运行内重读一次",
+        "{count} unchanged {count:file|files} ({size}); each file within {runs} {runs:run|runs}",
+    ),
+    "reread-too-large": Word(
+        "；{count} 个大于 `reread-bytes` 的文件从不重读",
+        "; {count} larger than `reread-bytes` never",
+    ),
     "warnings": Word("警告", "Warnings"),
     "problem-heading": Word("{label}（{count}）", "{label} ({count})"),
     "advice": Word("处理：", "What to do: "),

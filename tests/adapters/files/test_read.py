@@ -171,3 +171,42 @@ def test_a_root_that_is_a_file_is_read(tmp_path: Path) -> None:
     with Opener((source,)) as opener:
         content = read(seen, opener, LIMIT)
     assert isinstance(content, Content) and content.data == b"1,2" and content.entry.path == "one.csv"
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="nothing tells what the page cache has")
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_a_re_read_comes_from_the_disk(tmp_path: Path, opener: Opener, from_disk: bool) -> None:
+    """A cache that still has the good bytes would hide what became of them on the disk."""
+    path = tmp_path / "x"
+    path.write_bytes(os.urandom(BLOCK))
+    handle = os.open(path, os.O_RDWR)
+    os.fsync(handle)
+
+    def is_cached() -> bool:
+        try:
+            return os.preadv(handle, [bytearray(4096)], 0, os.RWF_NOWAIT) > 0
+        except BlockingIOError:
+            return False
+        except OSError:
+            pytest.skip("this file system does not tell what is cached")
+
+    seen: list[bool] = []
+
+    def look() -> bool:  # asked before each block is read
+        seen.append(is_cached())
+        return False
+
+    assert is_cached()
+    one = found(tmp_path, "x")
+    told = read(one, opener, 0, look, from_disk=from_disk)
+    os.close(handle)
+    assert isinstance(told, Content) and told.entry.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert seen[0] is not from_disk
+
+
+@pytest.mark.parametrize("limit", [LIMIT, 0])
+def test_a_file_that_looks_random_is_said_to(tmp_path: Path, opener: Opener, limit: int) -> None:
+    for name, data in {"a.csv": os.urandom(5000), "b.csv": b"1,2\n" * 2000, "c.gz": os.urandom(5000)}.items():
+        (tmp_path / name).write_bytes(data)
+    told = [read(found(tmp_path, name), opener, limit) for name in ("a.csv", "b.csv", "c.gz")]
+    assert [one.entry.dense for one in told if isinstance(one, Content)] == [True, False, False]
