@@ -60,8 +60,9 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
     if settings.allow_static_keys:
         return credentials.Keyring(credentials.stored(environ, hide))
     is_writer = draft.command == "backup"
+    deletes = settings.delete if is_writer else settings.apply and not settings.dry_run
     policy = rights.policy(
-        draft.command, settings.bucket, settings.prefix, delete=is_writer and settings.delete,
+        draft.command, settings.bucket, settings.prefix, delete=deletes,
         tags=is_writer and bool(settings.tags),
     )  # fmt: skip
     role = credentials.Role(

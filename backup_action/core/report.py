@@ -11,6 +11,7 @@ import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
 from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
+from backup_action.core.pruning import Pruning
 from backup_action.core.recent import Kept, PastRun
 from backup_action.core.tally import Tally
 
@@ -88,6 +89,7 @@ class Report(msgspec.Struct, frozen=True):
     requests: int = 0  # to the bucket, retries included
     recent: list[PastRun] = []  # the last runs that committed, oldest first; this one too, if it did
     kept: Kept | None = None  # the snapshots of this source that the bucket has
+    pruning: Pruning | None = None  # what prune did with each snapshot
     problems: list[Problem] = []
     problem_counts: dict[str, int] = {}
     report_path: str = ""
@@ -100,7 +102,7 @@ def exit_code(status: Status, signal: int = 0) -> int:
 
 def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
     """The action's outputs, by name; `action.yml` lists the same. `title` and `text` are the notification's."""
-    counts, snapshot = report.counts, report.snapshot
+    counts, snapshot, pruned = report.counts, report.snapshot, report.pruning
     return {
         "status": report.status.value,
         "exit-code": str(report.exit_code),
@@ -114,6 +116,10 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "files-failed": str(counts.files_failed),
         "bytes-total": str(counts.bytes_total),
         "bytes-uploaded": str(counts.bytes_uploaded),
+        "snapshots-kept": str(pruned.kept) if pruned else "",
+        "snapshots-marked": str(pruned.marked + pruned.waiting) if pruned else "",
+        "snapshots-removed": str(pruned.removed) if pruned else "",
+        "bytes-freed": str(pruned.bytes_freed) if pruned else "",
         "verified": "true" if report.verified else "false",
         "duration-seconds": f"{report.duration_seconds:.1f}",
         "report-path": report.report_path,
@@ -151,6 +157,7 @@ class Draft:
     requests: int = 0
     recent: list[PastRun] = field(default_factory=list)
     kept: Kept | None = None
+    pruning: Pruning | None = None
     signal: int = 0  # the one that ended the run
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
@@ -197,6 +204,7 @@ class Draft:
             requests=self.requests,
             recent=self.recent,
             kept=self.kept,
+            pruning=self.pruning,
             problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
             problem_counts=dict(tally.problem_counts),
         )

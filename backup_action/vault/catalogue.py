@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import calendar
+import email.utils
 import hashlib
 import secrets
 import time
@@ -100,7 +102,7 @@ class Vault:
         for stored in reversed(catalogue.snapshots):
             if newest is not None and stored.last_modified < second:
                 break  # OSS's clock counts seconds: of those of one second the sequence says which is the newest
-            if self._has_our_tag(stored.key):
+            if self.is_tagged(stored.key):
                 found = await self.snapshot(stored.key)
                 if not self._is_ours(found.head):
                     self._namesakes.setdefault(found.head.source, found.head)
@@ -117,14 +119,35 @@ class Vault:
 
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
-        return [id for id in self._known if self._has_our_tag(id)]
+        return [id for id in self._known if self.is_tagged(id)]
+
+    async def heads(self, catalogue: Catalogue) -> list[Head]:
+        """The heads of this source's snapshots, in the catalogue's order. Raises Stop where one cannot be read."""
+        found = await asyncio.gather(
+            *(self._head(stored.key) for stored in catalogue.snapshots if self.is_tagged(stored.key))
+        )
+        return [head for head in found if head and self._is_ours(head)]
+
+    async def now(self, id: str) -> float:
+        """OSS's clock, as its answer about a snapshot tells it. Raises Stop."""
+        answer = await self.bucket.head(self._snapshot_key(id))
+        told = answer.headers.get("Date", "") if answer else ""
+        self.may_be_versioned = answer is None or "x-oss-version-id" in answer.headers
+        parsed = email.utils.parsedate(told)
+        if parsed is None:
+            raise Stop(Kind.OSS_MALFORMED, self._snapshot_key(id), reason="an answer without a date")
+        return calendar.timegm(parsed)
+
+    async def under(self, place: str) -> Spool[Stored]:
+        """All objects below a place below the prefix, keys from there on."""
+        return await self._range(self.prefix + place, "", "")
 
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
         catalogue = await self.catalogue()
         if text == selector.LATEST and (newest := await self.parent(catalogue)):
             return newest
-        ids = [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
+        ids = [stored.key for stored in catalogue.snapshots if self.is_tagged(stored.key)]
         while True:
             id = selector.choose(text, ids)
             is_named = id.startswith(text)
@@ -158,7 +181,7 @@ class Vault:
         A place that our parent does not have may still hold what another source has backed up to it until lately: its
         older snapshots name that, and only itself would keep it when it is overwritten.
         """
-        others = [stored.key for stored in catalogue.snapshots if not self._has_our_tag(stored.key)]
+        others = [stored.key for stored in catalogue.snapshots if not self.is_tagged(stored.key)]
         newest = {id[-8:-4]: id for id in others}
         heads = [await self._head(id) for id in newest.values()]
         for head in [*heads, *self._namesakes.values()]:
@@ -171,6 +194,14 @@ class Vault:
         for head in [*heads, *self._namesakes.values()] if new else []:
             if head and head.source != self._source:
                 await asyncio.to_thread(_refuse_left, await self.snapshot(head.id), new)
+
+    async def remove(self, id: str, catalogue: Catalogue) -> None:
+        """Deletes a snapshot, if it is there, and then the leases of runs that went on from it. Raises Stop."""
+        if id in catalogue.ids:
+            await self.bucket.delete(self._snapshot_key(id))
+        for name in catalogue.leases:
+            if name.partition(".")[0] == id:
+                await self.bucket.delete(f"{self.prefix}{SNAPSHOTS}{name}{LEASE}")
 
     async def _head(self, id: str) -> Head | None:
         answer = await self.bucket.get(self._snapshot_key(id), first=_HEAD_BYTES)
@@ -211,7 +242,7 @@ class Vault:
     async def refuse_moved(self, catalogue: Catalogue) -> None:
         """Raises Stop where a snapshot of this source came since the parent was read: two would go on from one."""
         for stored in catalogue.snapshots:
-            if stored.key not in self._known and self._has_our_tag(stored.key):
+            if stored.key not in self._known and self.is_tagged(stored.key):
                 head = await self._head(stored.key)
                 if head and self._is_ours(head):
                     raise Stop(Kind.PARENT_MOVED, stored.key)
@@ -228,12 +259,16 @@ class Vault:
         if answer is None or not answer.proves(len(data), crc64):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored)
 
-    def _has_our_tag(self, id: str) -> bool:
+    def is_tagged(self, id: str) -> bool:
         """Sixteen bits: enough to open few snapshots, too few to tell sources apart. The head does that."""
         return id[-8:-4] == self._tag
 
     def _is_ours(self, head: Head) -> bool:
-        return (head.source, head.layout) == (self._source, self._layout)
+        return self.is_own(head.source, head.layout)
+
+    def is_own(self, source: str, layout: str) -> bool:
+        """Whether this is the source and layout whose snapshots count as parents here."""
+        return (source, layout) == (self._source, self._layout)
 
     def _snapshot_key(self, id: str) -> str:
         return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"

@@ -27,6 +27,7 @@ from backup_action.core.wording import (
     files,
     network,
     oidc,
+    pruning,
     restoring,
     role,
     rules,
@@ -66,6 +67,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **files.TEXTS,
     **safety.TEXTS,
     **restoring.TEXTS,
+    **pruning.TEXTS,
     **warnings.TEXTS,
 }
 
