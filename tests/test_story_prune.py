@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import random
 import shutil
+import signal
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +17,8 @@ from typing import Any
 
 import oss2
 import pytest
+import reader
+import zstandard
 from box import Box, Ended, disk
 from reader import Bucket, path_of, versions
 
@@ -58,10 +64,12 @@ class Shelf:
         """The program, in English, below the prefix `p`. `end` waits for it."""
         self.box.post("settings", {"clock_offset": self.offset})
         return self.box.start(
-            verb, "--prefix", "p", "--source", source, "--language", "en", *arguments, **self.environ
+            verb, "--prefix", "p", "--source", source, "--language", "en", "--notify-on", "never", *arguments,
+            **self.environ,
         )  # fmt: skip
 
     def end(self, process: subprocess.Popen[str]) -> Ended:
+        """Waits for it; then OSS's clock is right again."""
         try:
             return self.box.end(process)
         finally:
@@ -69,6 +77,37 @@ class Shelf:
 
     def run(self, verb: str, *arguments: str, source: str = "story") -> Ended:
         return self.end(self.start(verb, *arguments, source=source))
+
+    def state(self) -> Any:
+        """All that lies in the bucket, for `put_back`."""
+        return copy.deepcopy(self.box.sandbox.store.buckets[self.bucket].versions)
+
+    def put_back(self, state: Any) -> None:
+        """Makes the bucket what it was. Nothing may be under way."""
+        bucket = self.box.sandbox.store.buckets[self.bucket]
+        bucket.versions = copy.deepcopy(state)
+        bucket.index = type(bucket.index)()
+        for key in state:
+            bucket.index.add(key)
+
+    def writes(self) -> int:
+        """Requests so far that change a bucket."""
+        counts = self.box.counts()
+        return sum(counts.get(f"oss.{name}", 0) for name in ("put", "copy", "delete", "delete-many", "complete"))
+
+    def forge(self, id: str, new: str = "", **changes: Any) -> None:
+        """A snapshot like one that is there, under another id, with a head or foot that says so."""
+        key = f"{CATALOGUE}snapshots/{{}}.jsonl.zst"
+        told = reader.read_snapshot(self.client.get_object(key.format(id)).read())
+        foot = told.foot | {name: value for name, value in changes.items() if name in told.foot}
+        head = told.head | {name: value for name, value in changes.items() if name not in told.foot}
+        head["id"] = new or id
+        lines = [{"head": head}, *told.entries]
+        plain = b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in lines)
+        foot["digest"] = hashlib.sha256(plain).hexdigest()
+        data = plain + json.dumps({"foot": foot}, separators=(",", ":")).encode() + b"\n"
+        self.client.put_object(key.format(head["id"]), zstandard.compress(data))
+        self.expected[head["id"]] = self.expected[id]
 
     def write(self, path: Path) -> None:
         """New content, or one that was there before, of whichever source."""
@@ -169,7 +208,7 @@ def test_what_the_rules_keep_is_whole_after_each_phase_and_the_rest_is_gone(shel
     for key in sorted(foreign):
         for _ in range(2):
             shelf.client.put_object(key, b"not ours")
-    for number in range(6):
+    for number in range(5):
         shelf.backup("story", *["--delete"] * (number % 2))
         shelf.change()
         if number % 3 == 0:
@@ -200,8 +239,7 @@ def test_what_the_rules_keep_is_whole_after_each_phase_and_the_rest_is_gone(shel
     assert removed.code == 0 and removed.told.pruning, removed.text
     assert shelf.ids() == before[-3:]
     shelf.look()
-    for id in before[-3:]:
-        shelf.restore(id)
+    shelf.restore(before[-3])
     assert shelf.box.objects(shelf.bucket) == trees, "no object under its own key is touched"
     assert foreign <= shelf.lying()
     contents, named = shelf.named()
@@ -222,6 +260,240 @@ def test_what_the_rules_keep_is_whole_after_each_phase_and_the_rest_is_gone(shel
     leases = {key.rsplit("/", 1)[1].partition(".")[0] for key in shelf.lying(CATALOGUE) if key.endswith(".lease")}
     assert not leases & set(before[:-3])
 
-    age(shelf.box)
-    last = shelf.prune(*rules, "--apply")
-    assert last.told.pruning and (last.told.pruning.removed, last.told.pruning.objects_freed) == (0, 0)
+
+MADE: dict[str, tuple[Any, ...]] = {}  # what `made` made once for all stories, by bucket
+
+
+def made(box: Box, name: str) -> Shelf:
+    """Four generations, each with removals, and one of another source in between."""
+    shelf = Shelf(box, box.sandbox.environment[name], random.Random(3))
+    if name not in MADE:
+        for number in range(4):
+            shelf.backup("story", "--delete")
+            shelf.change()
+            if number == 1:
+                shelf.backup("other")
+        trees = {tree: [(path.name, path.read_bytes()) for path in tree.iterdir()] for tree in shelf.trees.values()}
+        files = list(trees.values())
+        MADE[name] = (shelf.state(), files, shelf.expected, shelf.order, shelf.contents)
+    state, files, expected, order, contents = MADE[name]
+    shelf.expected, shelf.order, shelf.contents = dict(expected), list(order), list(contents)
+    shelf.put_back(state)
+    for tree, those in zip(shelf.trees.values(), files, strict=True):
+        shutil.rmtree(tree)
+        tree.mkdir()
+        for path, data in those:
+            (tree / path).write_bytes(data)
+    return shelf
+
+
+@pytest.fixture
+def plain(box: Box) -> Shelf:
+    """A bucket without versions."""
+    return made(box, "OSS_SANDBOX_BUCKET")
+
+
+def refuse(shelf: Shelf, code: int, kind: str, *arguments: str) -> Ended:
+    """A prune that ends so, and writes nothing."""
+    before = shelf.writes()
+    ended = shelf.prune(*arguments)
+    assert (ended.code, ended.told.problems[0].kind.value) == (code, kind), ended.text
+    assert shelf.writes() == before
+    return ended
+
+
+def test_what_it_refuses_it_refuses_before_it_writes(plain: Shelf) -> None:
+    refuse(plain, 2, "setting.keep", "--apply")
+    refuse(plain, 2, "setting.malformed", "--apply", "--keep-last", "1", "--grace-hours", "23")
+    refuse(plain, 2, "snapshot.unknown", "--apply", "--keep-last", "1", "--source", "nobody")
+    refuse(plain, 8, "prune.many", "--apply", "--keep-last", "1")
+    refuse(plain, 8, "prune.many", "--keep-last", "1")
+    plain.offset = 30 * HOURS
+    refuse(plain, 4, "oss.clock", "--apply", "--keep-last", "2")
+    plain.offset = -22 * HOURS
+    assert plain.prune("--apply", "--keep-last", "1", "--max-prune", "100").code == 0
+    plain.later()
+    refuse(plain, 8, "prune.many", "--apply", "--keep-last", "1")  # to remove as many is as much
+    plain.forge(plain.order[-1], complete=False)
+    ended = refuse(plain, 8, "prune.newest", "--apply", "--keep-last", "1", "--max-prune", "100")
+    assert ended.told.problems[0].where == plain.order[-2]
+
+
+def test_a_snapshot_that_cannot_be_read_stops_it_whosever_it_is(plain: Shelf) -> None:
+    rules = ("--apply", "--keep-last", "2")
+    assert plain.prune(*rules).code == 0
+    plain.later()
+    (other,) = [told.id for told in Bucket(plain.client, "p/").committed() if told.head["source"] == "other"]
+    key = f"{CATALOGUE}snapshots/{other}.jsonl.zst"
+    data = plain.client.get_object(key).read()
+    for wrong in (data[:-9], zstandard.compress(b'{"head":{"format":"oss-backup/2"}}\n')):
+        plain.client.put_object(key, wrong)
+        kind = "snapshot.damaged" if wrong == data[:-9] else "snapshot.format"
+        refuse(plain, 6, kind, *rules)
+    plain.client.put_object(key, data)
+    tombstone = next(iter(plain.lying(f"{CATALOGUE}tombstones/")))
+    text = plain.client.get_object(tombstone).read()
+    plain.client.put_object(tombstone, text.replace(b"tombstone/1", b"tombstone/2"))
+    refuse(plain, 6, "tombstone.damaged", *rules)
+    assert plain.ids() == plain.order
+
+
+def test_snapshots_from_the_future_count_for_nothing_and_a_clock_before_the_newest_is_refused(plain: Shelf) -> None:
+    def stamp(hours: float) -> str:
+        return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + hours * HOURS)) + plain.order[-1][16:]
+
+    plain.offset = 0
+    plain.forge(plain.order[-1], stamp(26), sequence=99)
+    ended = plain.prune("--apply", "--keep-last", "2")
+    assert ended.code == 0 and ended.told.pruning, ended.text
+    assert [problem.kind.value for problem in ended.told.problems] == ["snapshot.future"]
+    fates = {line.id: (line.fate.value, line.reasons) for line in ended.told.pruning.snapshots}
+    assert [fates[id][0] for id in plain.order] == ["marked", "marked", "kept", "kept"]
+    assert fates[stamp(26)[:8] + ended.told.problems[0].where[8:]] == ("kept", ["future"])
+    plain.forge(plain.order[-1], stamp(5), sequence=98)
+    refuse(plain, 8, "prune.clock", "--apply", "--keep-last", "2")
+
+
+def test_a_mark_is_lifted_by_rules_that_keep_again_and_by_deleting_it(plain: Shelf) -> None:
+    def marks() -> list[list[str]]:
+        return [[mark["id"] for mark in told["snapshots"]] for told in plain.tombstones()]
+
+    plain.prune("--apply", "--keep-last", "2")
+    assert marks() == [[plain.order[1], plain.order[0]]]
+    ended = plain.prune("--apply", "--keep-last", "3")
+    assert ended.told.pruning and (ended.told.pruning.lifted, ended.told.pruning.kept) == (1, 3)
+    assert marks() == [[plain.order[0]]]
+    plain.prune("--apply", "--keep-last", "4")
+    assert marks() == []
+    plain.prune("--apply", "--keep-last", "3")
+    plain.later()
+    for key in plain.lying(f"{CATALOGUE}tombstones/"):
+        plain.client.delete_object(key)
+    ended = plain.prune("--apply", "--keep-last", "3")
+    assert ended.told.pruning and (ended.told.pruning.marked, ended.told.pruning.removed) == (1, 0)
+    assert plain.ids() == plain.order and marks() == [[plain.order[0]]], "it begins anew"
+    assert plain.prune("--apply", "--keep-last", "3", "--dry-run").told.dry_run
+
+
+def test_what_a_retention_holds_is_removed_later_and_told(plain: Shelf) -> None:
+    rules = ("--apply", "--keep-last", "2")
+    assert plain.prune(*rules).code == 0
+    plain.later()
+    facts = plain.box.sandbox.store.buckets[plain.bucket].facts
+    before, facts.worm_days = plain.history(), 2
+    try:
+        held = plain.prune(*rules)
+        assert held.code == 3 and held.told.pruning, held.text
+        assert {problem.kind.value for problem in held.told.problems} == {"prune.held"}
+        assert (held.told.pruning.removed, held.told.pruning.waiting, plain.ids()) == (0, 2, plain.order)
+        assert plain.history() == before, "what a snapshot that stays names stays"
+        plain.look()
+        age(plain.box)
+        age(plain.box)
+        done = plain.prune(*rules)
+        assert done.code == 0, done.text
+    finally:
+        facts.worm_days = 0
+    assert plain.ids() == plain.order[2:]
+    assert plain.history() < before
+    plain.look()
+    assert plain.prune(*rules).code == 0
+    assert [told["state"] for told in plain.tombstones()] == ["done"], "what was held of the records is mended"
+
+
+def test_a_content_that_came_back_while_it_was_being_removed_stays(plain: Shelf) -> None:
+    rules = ("--apply", "--keep-last", "2")
+    plain.prune(*rules)
+    plain.later()
+    contents = {hashlib.sha256(data).hexdigest(): data for data in plain.contents}
+    kept = {entry.get("sha256") for told in Bucket(plain.client, "p/").committed() for entry in told.entries}
+    names = [told for told in Bucket(plain.client, "p/").committed() if told.id in plain.order]
+    goes = {entry["sha256"] for told in names[:2] for entry in told.entries if entry.get("sha256")}
+    stay = {entry["sha256"] for told in names[2:] for entry in told.entries if entry.get("sha256")}
+    other = kept - goes - stay
+    back = next(iter(sorted((goes - stay - other) & contents.keys() & plain.history())))
+    plain.box.post("faults", [{"kind": "stall", "request": "put", "key": "*tombstones/*.json", "seconds": 1}])
+    pruning = plain.start("prune", *rules)
+    while not any(key.endswith(".jsonl.zst") for key in plain_keys(plain)):
+        time.sleep(0.02)
+    pruning.send_signal(signal.SIGSTOP)
+    for data in (contents[back], b"and what takes its place"):  # a backup relies on what lies in the history
+        (plain.box.tree / "a").write_bytes(data)
+        backup = plain.box.backup("--max-shrink", "100")
+        assert backup.code == 0 and backup.told.snapshot, backup.text
+        plain.expected[backup.told.snapshot.id] = {f"t/{path}": digest for path, digest in disk(plain.box.tree).items()}
+    pruning.send_signal(signal.SIGCONT)
+    ended = plain.end(pruning)
+    assert ended.code == 0 and ended.told.pruning and ended.told.pruning.removed == 2, ended.text
+    plain.look()
+    assert back in plain.history() and plain.history() < goes | stay | other
+
+
+def plain_keys(shelf: Shelf) -> set[str]:
+    """Keys of the tombstones, without a request."""
+    keys = list(shelf.box.sandbox.store.buckets[shelf.bucket].versions)
+    return {key for key in keys if key.startswith(f"{CATALOGUE}tombstones/")}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_backup_may_run_beside_it(plain: Shelf, phase: int) -> None:
+    rules = ("--apply", "--keep-last", "2")
+    if phase == 2:
+        plain.prune(*rules)
+        plain.later()
+    plain.change()
+    plain.box.post("settings", {"latency": 0.03})
+    backup = plain.start("backup", "--path", "tree => t", "--delete", "--max-shrink", "100", "--concurrency", "1")
+    plain.box.state = plain.box.folder / "another"  # a report of its own
+    pruning = plain.start("prune", *rules)
+    ends = [plain.box.end(process) for process in (pruning, backup)]
+    plain.box.post("settings", {"latency": 0, "clock_offset": 0})
+    assert [ended.code for ended in ends] == [0, 0], ends[0].text + ends[1].text
+    new = next(id for id in plain.ids() if id not in plain.order)
+    plain.expected[new] = {f"t/{path}": digest for path, digest in disk(plain.box.tree).items()}
+    plain.look()
+
+
+def asked(box: Box) -> int:
+    """Requests to the bucket so far."""
+    return sum(count for name, count in box.counts().items() if name.startswith("oss."))
+
+
+def cut(shelf: Shelf, state: Any, after: int, rules: tuple[str, ...]) -> bool:
+    """A removal of which only so many requests came through, and the next run. False where it had ended before."""
+    shelf.put_back(state)
+    fault = {"kind": "status", "skip": after, "count": -1, "status": 403, "code": "AccessDenied"}
+    shelf.box.post("faults", [fault])
+    ended = shelf.prune(*rules)
+    shelf.box.post("faults", [])
+    shelf.look()
+    if ended.code == 0:
+        return False
+    assert ended.code == 4, ended.text
+    again = shelf.prune(*rules)
+    assert again.code == 0, again.text
+    shelf.look()
+    return True
+
+
+@pytest.mark.parametrize("versioned", [False, True], ids=["plain", "versioned"])
+@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_cut_short_between_any_two_requests_it_goes_on_and_all_that_stays_is_whole(
+    box: Box, versioned: bool, few: bool
+) -> None:
+    name = "OSS_SANDBOX_VERSIONED_BUCKET" if versioned else "OSS_SANDBOX_BUCKET"
+    shelf, rules = made(box, name), ("--apply", "--keep-last", "2")
+    shelf.prune(*rules)
+    shelf.later()
+    state, before = shelf.state(), asked(box)
+    assert shelf.prune(*rules).code == 0
+    requests = asked(box) - before
+    wanted = (shelf.ids(), shelf.history(), shelf.versions())
+    cuts = 0
+    for after in (requests - 14, requests - 9, requests - 5) if few else range(requests + 1):
+        if cut(shelf, state, after, rules):
+            cuts += 1
+            assert (shelf.ids(), shelf.history(), shelf.versions()) == wanted, f"after {after} requests"
+            open_ones = [told for told in shelf.tombstones() if told["state"] != "done"]
+            assert not open_ones and not [key for key in shelf.lying(f"{CATALOGUE}tombstones/") if ".jsonl" in key]
+    assert cuts == (3 if few else requests)
