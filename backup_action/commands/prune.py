@@ -46,11 +46,13 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
         there = await state(bucket, settings, draft, rules)
         await guards(there, settings)
         load = await weigh(there)
-        draft.pruning = told(there.plan, load.found, settings)
+        shown = told(there.plan, load.found, settings)
         if not draft.dry_run:
             await lift(there, draft)
             await mark(there, draft)
-            await remove(there, load, draft)
+            shown = await remove(there, load, shown, draft)
+            await there.tombstones.tidy(await there.tombstones.standing(), there.now - there.grace)
+        draft.pruning = shown  # last: what was cut short must not be told as done
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -200,10 +202,10 @@ def marked(verdict: Verdict) -> Marked:
     return Marked(verdict.snapshot.id, verdict.snapshot.sequence, verdict.reasons)
 
 
-async def remove(there: There, load: Load, draft: Draft) -> None:
+async def remove(there: There, load: Load, shown: Pruning, draft: Draft) -> Pruning:
     """Phase 2: the list of what goes, the snapshots, and then their content, but for what is held or needed by now."""
     if not there.plan.removes:
-        return
+        return shown
     record = await begin(there, load.found, draft)
     held = await remove_snapshots(there, load.needs, draft)
     removal = Sweep(there.vault, load.needs, there.catalogue, draft.tally)
@@ -216,8 +218,7 @@ async def remove(there: There, load: Load, draft: Draft) -> None:
             await there.tombstones.end(one.tombstone)
     if record is not None and not left and not held:
         await there.tombstones.end(msgspec.structs.replace(record, objects=removal.objects, bytes=removal.bytes))
-    draft.pruning = there.ended(draft.pruning or Pruning(), removal, held, left)
-    await there.tombstones.tidy(await there.tombstones.standing(), there.now - there.grace)
+    return there.ended(shown, removal, held, left)
 
 
 async def begin(there: There, found: Found, draft: Draft) -> Tombstone | None:

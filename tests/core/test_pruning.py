@@ -1,6 +1,7 @@
 """What prune decides, and what keeps it from it; what is needed, and the tombstone's format."""
 
 import hashlib
+import json
 import random
 
 import pytest
@@ -258,3 +259,14 @@ def test_the_session_of_a_prune_fits_whatever_the_prefix(delete: bool, length: i
     text = rights.policy("prune", "b" * 63, "数" * (length // 3) + "/" * bool(length), delete=delete)
     assert len(text) <= rights.POLICY_MAX
     assert delete or length > 100 or "Delete" not in text
+
+
+@pytest.mark.parametrize("prefix", ["", "p/", "p" * 500 + "/"])
+def test_the_session_of_a_prune_deletes_no_object_under_its_own_key(prefix: str) -> None:
+    told = json.loads(rights.policy("prune", "b", prefix, delete=True))["Statement"]
+    places = {action: one["Resource"] for one in told for action in one["Action"]}
+    ours = f"acs:oss:*:*:b/{prefix}.oss-backup/"
+    for action in ("oss:GetObject", "oss:PutObject", "oss:DeleteObject"):
+        assert places[action] and all(place.startswith(ours) for place in places[action])
+    assert places["oss:DeleteObjectVersion"] == [f"acs:oss:*:*:b/{prefix}*"]
+    assert not any("oss:GetObjectVersion" in one["Action"] for one in told)
