@@ -42,7 +42,8 @@ def parse_versions(body: bytes) -> Versions:
         root = ET.fromstring(body)  # noqa: S314  (expat bounds what entities may grow to)
         coded = root.findtext("EncodingType") == "url"
         rows = [_version(item, coded=coded) for item in root if item.tag in ("Version", "DeleteMarker")]
-        key = unquote(root.findtext("NextKeyMarker") or "", errors="strict")
+        key = root.findtext("NextKeyMarker") or ""
+        key = unquote(key, errors="strict") if coded else key
     except (ET.ParseError, ValueError, KeyError) as error:
         raise Malformed(f"{type(error).__name__} in a listing") from None
     if root.tag != "ListVersionsResult" or root.findtext("IsTruncated") not in ("true", "false"):
