@@ -60,7 +60,8 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
     if settings.allow_static_keys:
         return credentials.Keyring(credentials.stored(environ, hide))
     is_writer = draft.command == "backup"
-    deletes = settings.delete if is_writer else settings.apply and not settings.dry_run
+    applies = draft.command == "prune" and settings.apply and not settings.dry_run
+    deletes = settings.delete if is_writer else applies
     policy = rights.policy(
         draft.command, settings.bucket, settings.prefix, delete=deletes,
         tags=is_writer and bool(settings.tags),

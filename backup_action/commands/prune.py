@@ -208,15 +208,16 @@ async def remove(there: There, load: Load, shown: Pruning, draft: Draft) -> Prun
         return shown
     record = await begin(there, load.found, draft)
     held = await remove_snapshots(there, load.needs, draft)
+    leases = await remove_leases(there, held, draft)
     removal = Sweep(there.vault, load.needs, there.catalogue, draft.tally)
     await removal.run(load.found.going)
     left = len(load.found.waiting) + removal.held
     for one in there.plan.due:
         if record is not None:
             await there.tombstones.delete(one.tombstone)
-        elif one.tombstone.state is State.REMOVING:
+        elif one.tombstone.state is State.REMOVING and not leases:
             await there.tombstones.end(one.tombstone)
-    if record is not None and not left and not held:
+    if record is not None and not left and not held and not leases:
         await there.tombstones.end(msgspec.structs.replace(record, objects=removal.objects, bytes=removal.bytes))
     return there.ended(shown, removal, held, left)
 
@@ -241,19 +242,27 @@ async def begin(there: There, found: Found, draft: Draft) -> Tombstone | None:
 
 
 async def remove_snapshots(there: There, needs: Needs, draft: Draft) -> set[str]:
-    """Removes them, oldest first, with their leases, and the leases that a killed run left of what it had removed.
-
-    Gives those that OSS does not let go: they stay, and all that they name.
-    """
+    """Removes them, oldest first. Gives those that OSS does not let go: they stay, and all that they name."""
     held, catalogue = set[str](), await there.vault.catalogue()
-    going = there.plan.ids(Fate.REMOVED)
-    before = [mark.id for one in there.plan.due for mark in one.tombstone.snapshots if mark.id not in there.heads]
-    for id in [*before, *reversed(going)]:
+    for id in reversed(there.plan.ids(Fate.REMOVED)):
+        if id not in catalogue.ids:
+            continue
         try:
-            await there.vault.remove(id, catalogue)
+            await there.vault.remove(id)
         except Stop as stop:
             draft.tell(sweep.held(stop, id))
-            if id in there.heads:
-                await asyncio.to_thread(needs.read, await there.vault.snapshot(id))
-                held.add(id)
+            await asyncio.to_thread(needs.read, await there.vault.snapshot(id))
+            held.add(id)
     return held
+
+
+async def remove_leases(there: There, held: Collection[str], draft: Draft) -> int:
+    """Removes the leases of what was removed, by this run or by one that was killed. Gives how many snapshots' stay."""
+    catalogue, stay = await there.vault.catalogue(), 0
+    for id in {mark.id for one in there.plan.due for mark in one.tombstone.snapshots} - catalogue.ids - set(held):
+        try:
+            await there.vault.remove_leases(id, catalogue)
+        except Stop as stop:
+            draft.tell(sweep.held(stop, id))
+            stay += 1
+    return stay

@@ -195,10 +195,12 @@ class Vault:
             if head and head.source != self._source:
                 await asyncio.to_thread(_refuse_left, await self.snapshot(head.id), new)
 
-    async def remove(self, id: str, catalogue: Catalogue) -> None:
-        """Deletes a snapshot, if it is there, and then the leases of runs that went on from it. Raises Stop."""
-        if id in catalogue.ids:
-            await self.bucket.delete(self._snapshot_key(id))
+    async def remove(self, id: str) -> None:
+        """Deletes a snapshot. Raises Stop."""
+        await self.bucket.delete(self._snapshot_key(id))
+
+    async def remove_leases(self, id: str, catalogue: Catalogue) -> None:
+        """Deletes the leases of runs that went on from a snapshot. Raises Stop."""
         for name in catalogue.leases:
             if name.partition(".")[0] == id:
                 await self.bucket.delete(f"{self.prefix}{SNAPSHOTS}{name}{LEASE}")
