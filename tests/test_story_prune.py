@@ -589,3 +589,22 @@ def test_only_a_prune_that_is_applied_has_a_session_that_may_remove_or_write(pla
     assert "oss:GetObject" in told and not any(word in told for word in ("Delete", "Put"))
     assert plain.prune(*rules).code == 0
     assert "oss:DeleteObjectVersion" in session()
+
+
+def test_what_is_marked_keeps_all_that_it_names_when_what_shared_it_goes(box: Box) -> None:
+    shelf = Shelf(box, box.sandbox.environment["OSS_SANDBOX_BUCKET"], random.Random(9))
+    for content in (b"of the first two", b"of the first two", b"of the third", b"of the fourth"):
+        (box.tree / "shared").write_bytes(content)
+        shelf.backup()
+    shared = hashlib.sha256(b"of the first two").hexdigest()
+    shelf.prune("--apply", "--keep-last", "3")
+    shelf.later()
+    ended = shelf.prune("--apply", "--keep-last", "2")
+    assert ended.code == 0 and ended.told.pruning, ended.text
+    assert (ended.told.pruning.removed, ended.told.pruning.marked) == (1, 1)
+    assert shelf.ids() == shelf.order[1:] and shared in shelf.history()
+    shelf.look()
+    age(box)
+    assert shelf.prune("--apply", "--keep-last", "2").code == 0
+    assert shelf.ids() == shelf.order[2:] and shared not in shelf.history()
+    shelf.look()
