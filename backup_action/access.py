@@ -66,9 +66,11 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
     if settings.allow_static_keys:
         return credentials.Keyring(credentials.stored(environ, hide))
     is_writer = draft.command == "backup"
+    applies = draft.command == "prune" and settings.apply and not settings.dry_run
+    deletes = settings.delete if is_writer else applies
     policy = rights.policy(
-        draft.command, settings.bucket, settings.prefix, layout=settings.layout,
-        delete=is_writer and settings.delete, tags=is_writer and bool(settings.tags),
+        draft.command, settings.bucket, settings.prefix, layout=settings.layout, delete=deletes,
+        tags=is_writer and bool(settings.tags),
     )  # fmt: skip
     role = credentials.Role(
         settings.role_to_assume,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
-from backup_action.core import address, selector
+from backup_action.core import address, retention, selector
 from backup_action.core.restoring import OVERWRITE
 
 BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
@@ -101,6 +101,27 @@ class Settings:
         "What to do about files that are in the target: `if-changed`, `always`, `if-newer` or `never`.",
         choices=OVERWRITE,
         verbs=("restore",),
+    )
+    keep_last: int = _row(0, "Snapshots to keep: the newest so many.", high=100_000, verbs=("prune",))
+    keep_hourly: int = _row(
+        0, "Keep the newest of each of the last so many hours with any, in UTC.", high=100_000, verbs=("prune",)
+    )
+    keep_daily: int = _row(0, "The same of days.", high=100_000, verbs=("prune",))
+    keep_weekly: int = _row(0, "The same of weeks, from Monday.", high=100_000, verbs=("prune",))
+    keep_monthly: int = _row(0, "The same of months.", high=100_000, verbs=("prune",))
+    keep_yearly: int = _row(0, "The same of years.", high=100_000, verbs=("prune",))
+    keep_within: str = _row(
+        "",
+        "Keep all that are at most so much older than the newest: `12h`, `30d`, `8w`.",
+        rule=retention.check,
+        verbs=("prune",),
+    )
+    apply: bool = _row(False, "Really mark and remove; without it, prune only says what it would do.", verbs=("prune",))
+    grace_hours: int = _row(
+        24, "Hours between marking a snapshot and removing it, 24 to 8,760.", low=24, high=8_760, verbs=("prune",)
+    )
+    max_prune: int = _row(
+        50, "Percent of the snapshots that one run may mark or remove, 0 to 100.", high=100, verbs=("prune",)
     )
     layout: str = _row(
         "tree",

@@ -88,13 +88,17 @@ class Bucket:
             for item in listed
         }
 
-    def committed(self) -> list[Snapshot]:
-        """Every snapshot, by source and sequence. Raises Broken for a digest or a chain that does not hold."""
+    def committed(self, *, pruned: bool = False) -> list[Snapshot]:
+        """Every snapshot, by source and sequence. Raises Broken for a digest or a chain that does not hold.
+
+        `pruned`: the chain may have gaps.
+        """
         start = f"{CATALOGUE}snapshots/"
         found = [self._snapshot(key) for key in self.objects if key.startswith(start) and key.endswith(ENDING)]
         found.sort(key=lambda told: (told.head["source"], told.head["layout"], told.head["sequence"]))
         for source in {(told.head["source"], told.head["layout"]) for told in found}:
-            check_chain([told for told in found if (told.head["source"], told.head["layout"]) == source])
+            if not pruned:
+                check_chain([told for told in found if (told.head["source"], told.head["layout"]) == source])
         return found
 
     def _snapshot(self, key: str) -> Snapshot:

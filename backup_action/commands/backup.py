@@ -38,7 +38,7 @@ from backup_action.transfer.packing import Packing
 from backup_action.transfer.removal import Removal
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.upload import Upload
-from backup_action.vault import Catalogue, History, Lease, Vault, alarms, script
+from backup_action.vault import Catalogue, History, Lease, Vault, alarms, neighbours, script
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.packs import Packs
 
@@ -123,7 +123,7 @@ async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings) -> Th
         return There(catalogue, parent, [], packs)
     catalogue = await vault.catalogue()
     parent = await vault.parent(catalogue)
-    await vault.refuse_overlap(catalogue, roots, parent)
+    await neighbours.refuse_overlap(vault, catalogue, roots, parent)
     if parent is None:
         await vault.ask_to_read()
     return There(catalogue, parent, await vault.listing(parent.marks if parent else []))

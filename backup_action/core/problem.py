@@ -67,6 +67,7 @@ class Kind(enum.StrEnum):
     SETTING_UNKNOWN = "setting.unknown"
     SETTING_MISPLACED = "setting.misplaced"
     SETTING_CONTRADICTION = "setting.contradiction"
+    SETTING_KEEP = "setting.keep"
     CONFIG_UNREADABLE = "config.unreadable"
     CONFIG_MALFORMED = "config.malformed"
     PROFILE_UNKNOWN = "profile.unknown"
@@ -81,6 +82,11 @@ class Kind(enum.StrEnum):
     SOURCE_UNREADABLE = "source.unreadable"
     SOURCE_SHRUNK = "source.shrunk"
     SOURCE_CHANGED = "source.changed"
+
+    PRUNE_NEWEST = "prune.newest"
+    PRUNE_MANY = "prune.many"
+    PRUNE_CLOCK = "prune.clock"
+    PRUNE_HELD = "prune.held"
 
     PROXY_UNREACHABLE = "proxy.unreachable"
     CERTIFICATE = "certificate"
@@ -134,6 +140,8 @@ class Kind(enum.StrEnum):
     SNAPSHOT_FORMAT = "snapshot.format"
     SNAPSHOT_UNKNOWN = "snapshot.unknown"
     SNAPSHOT_INCOMPLETE = "snapshot.incomplete"
+    SNAPSHOT_FUTURE = "snapshot.future"
+    TOMBSTONE_DAMAGED = "tombstone.damaged"
     CONTENT_MISSING = "content.missing"
     CONTENT_ALTERED = "content.altered"
     CONTENT_FROZEN = "content.frozen"
@@ -181,6 +189,8 @@ _BY_START: Final[Mapping[str, Status]] = {
     "config": Status.USAGE,
     "report": Status.USAGE,
     "source": Status.REFUSED,
+    "prune": Status.REFUSED,
+    "tombstone": Status.DAMAGED,
     "proxy": Status.UNREACHABLE,
     "certificate": Status.UNREACHABLE,
     "deadline": Status.UNREACHABLE,
@@ -220,6 +230,8 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
     Kind.PASSPHRASE_KEY: Status.DAMAGED,
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
+    Kind.SNAPSHOT_FUTURE: Status.OK,
+    Kind.PRUNE_HELD: Status.INCOMPLETE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,

@@ -12,6 +12,7 @@ import msgspec
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
 from backup_action.core.listing import Told, View
 from backup_action.core.problem import ALARMS, EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
+from backup_action.core.pruning import Pruning
 from backup_action.core.recent import Kept, PastRun
 from backup_action.core.reread import NO_TURN, Turn
 from backup_action.core.tally import Tally
@@ -96,6 +97,7 @@ class Report(msgspec.Struct, frozen=True):
     recent: list[PastRun] = []  # the last runs that committed, oldest first; this one too, if it did
     kept: Kept | None = None  # the snapshots of this source that the bucket has
     listing: View | None = None  # what `snapshots` was asked for, its first rows
+    pruning: Pruning | None = None  # what prune did with each snapshot
     problems: list[Problem] = []
     problem_counts: dict[str, int] = {}
     report_path: str = ""
@@ -108,7 +110,7 @@ def exit_code(status: Status, signal: int = 0) -> int:
 
 def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
     """The action's outputs, by name; `action.yml` lists the same. `title` and `text` are the notification's."""
-    counts, snapshot = report.counts, report.snapshot
+    counts, snapshot, pruned = report.counts, report.snapshot, report.pruning
     return {
         "status": report.status.value,
         "exit-code": str(report.exit_code),
@@ -123,6 +125,10 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "bytes-total": str(counts.bytes_total),
         "bytes-uploaded": str(counts.bytes_uploaded),
         "alarm": "true" if not ALARMS.isdisjoint(report.problem_counts) else "false",
+        "snapshots-kept": str(pruned.kept) if pruned else "",
+        "snapshots-marked": str(pruned.marked + pruned.waiting) if pruned else "",
+        "snapshots-removed": str(pruned.removed) if pruned else "",
+        "bytes-freed": str(pruned.bytes_freed) if pruned else "",
         "verified": "true" if report.verified else "false",
         "duration-seconds": f"{report.duration_seconds:.1f}",
         "report-path": report.report_path,
@@ -163,6 +169,7 @@ class Draft:
     listing: Told | None = None
     page: Iterable[str] = ()  # what a command prints on stdout, off GitHub
     turn: Turn = NO_TURN
+    pruning: Pruning | None = None
     signal: int = 0  # the one that ended the run
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
@@ -215,6 +222,7 @@ class Draft:
             recent=self.recent,
             kept=self.kept,
             listing=self.listing.kept() if self.listing else None,
+            pruning=self.pruning,
             problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
             problem_counts=dict(tally.problem_counts),
         )

@@ -10,6 +10,11 @@
 | backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
 | snapshots | GetObject on P | ListObjects under P |
+| prune | GetObject on C | ListObjects under C, ListObjectVersions |
+| … that is applied | PutObject on C/tombstones; DeleteObject on its tombstones, snapshots and history; | |
+| | DeleteObjectVersion on P | |
+
+ListObjectVersions is asked for without a prefix: OSS's documentation names that condition for ListObjects only.
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket. A bucket may encrypt by KMS whatever the settings
@@ -29,7 +34,6 @@ _OBJECTS: Final = {
     "snapshots": ("oss:GetObject",),
     "verify": ("oss:GetObject", "oss:GetObjectVersion"),
     "drill": ("oss:GetObject", "oss:GetObjectVersion"),
-    "prune": ("oss:GetObject", "oss:GetObjectVersion", "oss:DeleteObject", "oss:DeleteObjectVersion"),
 }
 POLICY_MAX: Final = 2048  # characters that STS takes
 _KEYS: Final[dict[str, object]] = {
@@ -48,10 +52,14 @@ def policy(
 ) -> str:
     """The session policy for a verb, as JSON; `prefix` is "" or ends in `/`. Built from checked names only.
 
-    Prefixes are short enough (`address.PREFIX_MAX`) that it is always under the 2,048 characters STS takes.
+    `delete` for a backup that removes what is gone, and for a prune that is applied.
+    Prefixes are short enough (`address.PREFIX_MAX`) that it is always under `POLICY_MAX`.
     """
     if verb == "backup" and layout == "vault":
         return _writer(bucket, f"{prefix}{CATALOGUE}/", tags=tags)
+    if verb == "prune":
+        narrow = _document(_pruning(bucket, prefix, delete=delete))
+        return narrow if len(narrow) <= POLICY_MAX else _document(_pruning_below(bucket, prefix))
     under = {"Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}} if prefix else {}
     actions = [*_OBJECTS[verb], *["oss:DeleteObject"] * delete, *["oss:PutObjectTagging"] * tags]
     statements: list[dict[str, object]] = [
@@ -59,7 +67,7 @@ def policy(
         {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [f"acs:oss:*:*:{bucket}"], **under},
         _KEYS,
     ]
-    return _encoded(statements)
+    return _document(statements)
 
 
 def _writer(bucket: str, catalogue: str, *, tags: bool) -> str:
@@ -71,9 +79,41 @@ def _writer(bucket: str, catalogue: str, *, tags: bool) -> str:
     whole, read = [f"{at}/{catalogue}*"], [f"{at}/{catalogue}{folder}/*" for folder in _READ]
     puts: dict[str, object] = {"Effect": "Allow", "Action": write, "Resource": whole}
     gets: dict[str, object] = {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": read}
-    told = _encoded([puts, gets, lists, _KEYS])
-    return told if len(told) <= POLICY_MAX else _encoded([puts | {"Action": [*write, "oss:GetObject"]}, lists, _KEYS])
+    told = _document([puts, gets, lists, _KEYS])
+    return told if len(told) <= POLICY_MAX else _document([puts | {"Action": [*write, "oss:GetObject"]}, lists, _KEYS])
 
 
-def _encoded(statements: list[dict[str, object]]) -> str:
+def _pruning(bucket: str, prefix: str, *, delete: bool) -> list[dict[str, object]]:
+    """Prune reads the catalogue only, and never deletes an object under its own key: old versions, and what is ours."""
+    at = f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/"
+    listed = {"Condition": {"StringLike": {"oss:Prefix": [f"{prefix}{CATALOGUE}/*"]}}}
+    removing = [
+        _allow(["oss:PutObject"], f"{at}tombstones/*"),
+        _allow(["oss:DeleteObject"], *(f"{at}{name}/*" for name in ("snapshots", "history", "tombstones"))),
+        _allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*"),
+    ]
+    return [
+        _allow(["oss:GetObject"], f"{at}*"),
+        _allow(["oss:ListObjects"], f"acs:oss:*:*:{bucket}") | listed,
+        _allow(["oss:ListObjectVersions"], f"acs:oss:*:*:{bucket}"),
+        *removing * delete,
+        _KEYS,
+    ]
+
+
+def _pruning_below(bucket: str, prefix: str) -> list[dict[str, object]]:
+    """The same for a prefix so long that STS would not take that: listing is narrowed to the bucket only."""
+    return [
+        _allow(["oss:GetObject", "oss:PutObject", "oss:DeleteObject"], f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/*"),
+        _allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*"),
+        _allow(["oss:ListObjects", "oss:ListObjectVersions"], f"acs:oss:*:*:{bucket}"),
+        _KEYS,
+    ]
+
+
+def _allow(actions: list[str], *resources: str) -> dict[str, object]:
+    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
+
+
+def _document(statements: list[dict[str, object]]) -> str:
     return json.dumps({"Version": "1", "Statement": statements}, ensure_ascii=False, separators=(",", ":"))

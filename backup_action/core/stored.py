@@ -1,4 +1,4 @@
-"""What a listing says of one object."""
+"""What a listing says of one object, or of one version of it."""
 
 from __future__ import annotations
 
@@ -12,3 +12,15 @@ class Stored(msgspec.Struct, frozen=True):
     size: int
     etag: str  # without quotes
     last_modified: int
+
+
+class StoredVersion(msgspec.Struct, frozen=True):
+    """One version of one object, or a delete marker, which has no size and no ETag. `version` may be `null`."""
+
+    key: str
+    version: str
+    size: int
+    etag: str
+    last_modified: int
+    is_latest: bool
+    is_marker: bool

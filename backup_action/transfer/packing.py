@@ -2,14 +2,12 @@
 
 Files are read in batches off the event loop, cut into chunks, and of those the ones that no pack has are compressed
 together; large files are read piece by piece, while the pieces before are hashed and compressed. All cores have work.
-A pack is closed at 16 MiB and sent while the next one fills. Every few minutes, and when a run is cut short, an index
-tells of the packs that are stored, so the next run need not send them again (law 2: packs, index, snapshot).
+What becomes of the frames is told in `filling`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable
@@ -25,7 +23,6 @@ from backup_action.core.alarm import Census
 from backup_action.core.cut import LEAST, cut
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
-from backup_action.core.pack import TARGET, Open
 from backup_action.core.place import Root
 from backup_action.core.plan import Item, Step, without_reread
 from backup_action.core.problem import Kind, Problem, Stop
@@ -33,6 +30,7 @@ from backup_action.core.reread import is_untouched
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
+from backup_action.transfer.filling import Filling, filling
 from backup_action.transfer.flow import Budget, Row, together
 from backup_action.transfer.framing import Framing, Made
 from backup_action.transfer.safekeeping import Safekeeping
@@ -47,9 +45,6 @@ BATCH: Final = 256  # files read in one go off the event loop
 BATCH_BYTES: Final = 2 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
 LARGE: Final = 2  # large files at a time
-FLYING: Final = 4  # packs on their way at a time
-EVERY: Final = 120.0  # seconds between two indexes
-PARTING: Final = 1.5  # seconds that the last index of a run that is cut short may take; a cancelled job has five
 BREATH: Final = 256  # items between two looks at the network
 SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
 MOVING: Final = (Kind.FILE_CHANGING, Kind.FILE_VANISHED, Kind.FILE_LATE)
@@ -86,14 +81,13 @@ class Packing:
         self._sources = tuple(root.source for root in roots)
         self._writer = writer
         self._tally = tally
-        self._id = writer.id
         self._census = census
         self._stopped = stopped
         self._follow = follow
         self._settling = Settling(safe, roots, tally)
+        self._filling: Filling
         self._local = threading.local()
         self._openers: list[Opener] = []
-        self._filling = Open()
 
     def removable(self) -> int:
         """How many objects a removal would be about: none, ever."""
@@ -106,30 +100,16 @@ class Packing:
         self._row: Row[Entry | None] = Row(self._write)
         self._big = asyncio.Semaphore(LARGE)
         self._batches = asyncio.Semaphore(workers + 1)
-        self._flights = asyncio.Semaphore(FLYING)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
-        self._indexed = asyncio.get_running_loop().time()
         try:
-            async with together() as group:
-                self._group = group
-                await self._feed(group, items)
-                await self._close()
+            async with filling(self._packs, self._safe, self._writer.id) as self._filling:
+                async with together() as group:
+                    await self._feed(group, items)
             self._tally.stored += self._packs.sent
-            if self._safe:
-                await self._packs.flush(self._id, last=True)
-        except BaseException:
-            await self._part()
-            raise
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
             for opener in self._openers:
                 opener.close()
-
-    async def _part(self) -> None:
-        """Leaves word of what is stored to the next run, if there is time."""
-        if self._safe:
-            with contextlib.suppress(Stop, TimeoutError):
-                await asyncio.shield(asyncio.wait_for(self._packs.flush(self._id), PARTING))
 
     async def _feed(self, group: asyncio.TaskGroup, items: Iterable[Item]) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -185,7 +165,7 @@ class Packing:
         finally:
             self._batches.release()
             self._budget.give(held)
-        await self._stow(frames)
+        await self._filling.stow(frames)
         for one in done:
             if isinstance(one.content, Problem):
                 self._unread(one.slot, one.item, one.found, one.content)
@@ -224,7 +204,7 @@ class Packing:
     async def _stream(self, slot: Slot, item: Item, found: Found) -> None:
         try:
             with Opener(self._sources, follow=self._follow) as opener:
-                streaming = Streaming(self._packs, self._aside, self._stow, self._late, dry=self._safe is None)
+                streaming = Streaming(self._packs, self._aside, self._filling.stow, self._late, dry=self._safe is None)
                 result = await streaming.run(found, opener, from_disk=item.reread)
             if isinstance(result, Problem):
                 self._unread(slot, item, found, result)
@@ -238,32 +218,6 @@ class Packing:
         if self._stopped():
             return Kind.INTERRUPTED
         return Kind.FILE_LATE if self._deadline.is_past() else None
-
-    async def _stow(self, frames: list[Made]) -> None:
-        """Puts frames into the pack that is open."""
-        for piece, chunks in frames:
-            self._filling.add(piece, chunks)
-            if self._filling.size >= TARGET:
-                await self._close()
-
-    async def _close(self) -> None:
-        if not self._filling.size:
-            return
-        full, self._filling = self._filling, Open()
-        await self._flights.acquire()
-        self._group.create_task(self._fly(full))
-
-    async def _fly(self, full: Open) -> None:
-        try:
-            assert self._safe is not None  # noqa: S101  (a dry run makes no frames)
-            await self._safe.lease.confirm()
-            await self._packs.put(full)
-            now = asyncio.get_running_loop().time()
-            if now - self._indexed >= EVERY:
-                self._indexed = now
-                await self._packs.flush(self._id)
-        finally:
-            self._flights.release()
 
     def _take(self, slot: Slot, item: Item, read_as: Entry, names: list[str], new: int) -> None:
         root, known = item.found.root if item.found else 0, item.known

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import calendar
+import email.utils
 import hashlib
 import secrets
 import time
@@ -17,8 +19,8 @@ from backup_action.adapters.oss.data import PAGE, Bucket, Written
 from backup_action.core import selector, snapshot
 from backup_action.core.address import CATALOGUE, LAYOUTS
 from backup_action.core.cipher import RECORD, Unopened
-from backup_action.core.entry import Entry, left_by
-from backup_action.core.place import KEY_MAX, Root, overlap, root_of
+from backup_action.core.entry import Entry
+from backup_action.core.place import KEY_MAX
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.ring import Ring
 from backup_action.core.snapshot import Head, Snapshot, Unreadable
@@ -64,11 +66,11 @@ class Vault:
         self.headers = {**headers, "x-oss-storage-class": "Standard"}  # a catalogue that must be thawed is none
         self.ring = Ring()  # of an encrypted vault, once it is unlocked
         self.may_be_versioned = True  # or have been; what is read of it tells
-        self._source = source
+        self.source = source
         self.layout = layout
         self._layouts = (layout,) if layout else LAYOUTS
         self._known: set[str] = set()  # ids that were there when the run began
-        self._namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
+        self.namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
         digests = [hashlib.sha256(f"{one}\0{source}".encode()).hexdigest() for one in self._layouts]
         self.lease_name = digests[0][:16]
         self._tags = [digest[:4] for digest in digests]
@@ -113,7 +115,7 @@ class Vault:
             if self.has_our_tag(stored.key):
                 found = await self.snapshot(stored.key)
                 if not self._is_ours(found.head):
-                    self._namesakes.setdefault(found.head.source, found.head)
+                    self.namesakes.setdefault(found.head.source, found.head)
                 elif newest is None or found.head.sequence > newest.head.sequence:
                     newest, second = found, stored.last_modified
         return await self._newer(newest) if newest else None
@@ -128,6 +130,23 @@ class Vault:
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
         return [id for id in self._known if self.has_our_tag(id)]
+
+    async def heads(self, catalogue: Catalogue) -> list[Head]:
+        """The heads of this source's snapshots, in the catalogue's order. Raises Stop where one cannot be read."""
+        found = await asyncio.gather(
+            *(self.head(stored.key) for stored in catalogue.snapshots if self.has_our_tag(stored.key))
+        )
+        return [head for head in found if head and self._is_ours(head)]
+
+    async def now(self, id: str) -> float:
+        """OSS's clock, as its answer about a snapshot tells it. Raises Stop."""
+        answer = await self.bucket.head(self._snapshot_key(id))
+        told = answer.headers.get("Date", "") if answer else ""
+        self.may_be_versioned = answer is None or "x-oss-version-id" in answer.headers
+        parsed = email.utils.parsedate(told)
+        if parsed is None:
+            raise Stop(Kind.OSS_MALFORMED, self._snapshot_key(id), reason="an answer without a date")
+        return calendar.timegm(parsed)
 
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
@@ -162,37 +181,15 @@ class Vault:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
         return found
 
-    async def refuse_overlap(self, catalogue: Catalogue, roots: tuple[Root, ...], parent: Snapshot | None) -> None:
-        """Raises Stop where another source backs up to a place below this prefix that overlaps one of ours.
+    async def remove(self, id: str) -> None:
+        """Deletes a snapshot. Raises Stop."""
+        await self.bucket.delete(self._snapshot_key(id))
 
-        A place that our parent does not have may still hold what another source has backed up to it until lately: its
-        older snapshots name that, and only itself would keep it when it is overwritten.
-        """
-        if self.layout != TREE:
-            return  # packs are named by what they hold: nobody is in anybody's way
-        others = [stored.key for stored in catalogue.snapshots if not self.has_our_tag(stored.key)]
-        newest = {id[-8:-4]: id for id in others}
-        heads = [head for id in newest.values() if (head := await self._tree_head(id))]
-        for head in [*heads, *self._namesakes.values()]:
-            both = overlap(roots, tuple(head.roots)) if head and head.source != self._source else None
-            if head and both:
-                at = both[1].destination or "."
-                raise Stop(Kind.SOURCES_OVERLAP, both[0].source, other=head.source, destination=at)
-        had = {root.destination for root in parent.head.roots} if parent else set()
-        new = tuple(root for root in roots if root.destination not in had)
-        for head in [*heads, *self._namesakes.values()] if new else []:
-            if head and head.source != self._source:
-                await asyncio.to_thread(_refuse_left, await self.snapshot(head.id), new)
-
-    async def _tree_head(self, id: str) -> Head | None:
-        """The head, if it is of a snapshot whose files lie under their own paths."""
-        try:
-            head = await self.head(id)
-        except Stop as stop:
-            if stop.problem.kind is Kind.PASSPHRASE_MISSING:  # only a vault's snapshots are sealed
-                return None
-            raise
-        return head if head and head.layout == TREE else None
+    async def remove_leases(self, id: str, catalogue: Catalogue) -> None:
+        """Deletes the leases of runs that went on from a snapshot. Raises Stop."""
+        for name in catalogue.leases:
+            if name.partition(".")[0] == id:
+                await self.bucket.delete(f"{self.prefix}{SNAPSHOTS}{name}{LEASE}")
 
     async def head(self, id: str) -> Head | None:
         """A snapshot's head, from its first bytes alone; None where it is not there. Raises Stop."""
@@ -264,22 +261,14 @@ class Vault:
         return id[-8:-4] in self._tags
 
     def _is_ours(self, head: Head) -> bool:
-        return head.source == self._source and head.layout in self._layouts
+        return self.is_own(head.source, head.layout)
+
+    def is_own(self, source: str, layout: str) -> bool:
+        """Whether this is the source, in a layout, whose snapshots count as parents here."""
+        return source == self.source and layout in self._layouts
 
     def _snapshot_key(self, id: str) -> str:
         return f"{self.prefix}{SNAPSHOTS}{id}{ENDING}"
-
-
-def _refuse_left(other: Snapshot, places: tuple[Root, ...]) -> None:
-    """Raises Stop where an object of another source lies in one of these places, as far as that knows."""
-    for entry in other.entries():
-        at = root_of(entry.path, places) if left_by(entry) else None
-        if at is not None:
-            root = places[at]
-            raise Stop(
-                Kind.SOURCES_OVERLAP, root.source, other=other.head.source, destination=root.destination or ".",
-                cause="left",
-            )  # fmt: skip
 
 
 def _about(id: str) -> str:

@@ -1,6 +1,7 @@
 """Reports of every sort, for the tests of what people read."""
 
 from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
+from backup_action.core.pruning import Fate, Line, Pruning
 from backup_action.core.recent import PastRun, kept
 from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
 
@@ -218,6 +219,32 @@ ENCRYPTED = report(
     kept=KEPT,
 )  # fmt: skip
 
+_ID = "2026112{}T180000Z-1a2b0000"
+PRUNED = Pruning(
+    [
+        Line(_ID.format(6), 9, Fate.KEPT, ["last", "daily", "within"]),
+        Line("20270101T180000Z-1a2b0009", 8, Fate.KEPT, ["future"]),
+        Line(_ID.format(5), 7, Fate.LIFTED, ["weekly"]),
+        Line(_ID.format(4), 6, Fate.MARKED, ["covered"], _ID.format(5)),
+        Line(_ID.format(3), 5, Fate.WAITING, ["beyond"], "<img src=x>"),
+        Line(_ID.format(2), 4, Fate.REMOVED, ["beyond", "a reason of tomorrow"]),
+        Line("| <b>no id</b> |", 3, Fate.REMOVED, ["beyond"]),
+    ],
+    3, 1, 1, 1, 2, 1_234, 5_368_709_120, 1, 1_048_576, 3, 24,
+)  # fmt: skip
+PRUNE = report(
+    Status.INCOMPLETE,
+    [
+        Problem(Kind.PRUNE_HELD, ".oss-backup/history/9f/9f86d0", {"code": "FileImmutable", "request-id": "6A0F"}),
+        Problem(Kind.SNAPSHOT_FUTURE, "20270101T180000Z-1a2b0009"),
+    ],
+    command="prune",
+    target=TARGET,
+    pruning=PRUNED,
+    requests=77,
+)
+PRUNE_DRY = report(Status.OK, command="prune", target=TARGET, pruning=PRUNED, requests=9, dry_run=True)
+
 GOLDEN = {
     "ok": OK,
     "incomplete": INCOMPLETE,
@@ -229,6 +256,8 @@ GOLDEN = {
     "undelivered": UNDELIVERED,
     "alarm": ALARM,
     "encrypted": ENCRYPTED,
+    "prune": PRUNE,
+    "prune-dry": PRUNE_DRY,
 }
 EVERY_STATUS = [
     *GOLDEN.values(),

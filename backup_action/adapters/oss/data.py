@@ -21,7 +21,7 @@ from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.core.problem import Kind, Stop
-from backup_action.core.stored import Stored
+from backup_action.core.stored import Stored, StoredVersion
 
 CONNECT: Final = 10.0  # seconds to connect
 SILENCE: Final = 60.0  # seconds without a byte of the answer
@@ -129,9 +129,13 @@ class Bucket:
         answer = await self.call("GET", key, query, headers, right=right, absent=True)
         return answer.body
 
-    async def delete(self, key: str) -> None:
-        """Removes an object; on a versioned bucket its versions stay. One that is not there is no error."""
-        await self.call("DELETE", key, right="oss:DeleteObject")
+    async def delete(self, key: str, version: str = "") -> None:
+        """Removes an object; on a versioned bucket its versions stay, but for the one that is named, which is gone.
+
+        What is not there is no error.
+        """
+        query, right = ({"versionId": version}, "oss:DeleteObjectVersion") if version else ({}, "oss:DeleteObject")
+        await self.call("DELETE", key, query, right=right)
 
     async def _or_none(self, method: str, key: str, headers: Mapping[str, str] = {}) -> Answer | None:
         try:
@@ -148,6 +152,28 @@ class Bucket:
         if more and (not objects or objects[-1].key <= after):
             raise Stop(Kind.OSS_MALFORMED, prefix, reason="a listing that does not advance")
         return objects, more
+
+    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+        """Every version and delete marker whose key begins with `prefix`, in order, newest first within a key."""
+        query = {"versions": "", "prefix": prefix, "max-keys": str(PAGE), "encoding-type": "url"}
+        at, more = ("", ""), True
+        while more:
+            page = await self._page_of_versions(query | {"key-marker": at[0], "version-id-marker": at[1]})
+            for row in page.rows:
+                yield row
+            before, at, more = at, (page.key, page.version), page.more
+            if more and (at[0] < before[0] or at == before):
+                raise Stop(Kind.OSS_MALFORMED, prefix, reason="a listing that does not advance")
+
+    async def _page_of_versions(self, query: Mapping[str, str]) -> listing.Versions:
+        told = {name: value for name, value in query.items() if value or name == "versions"}
+        for _ in range(3):
+            answer = await self.call("GET", "", told, right="oss:ListObjectVersions")
+            try:
+                return listing.parse_versions(answer.body)
+            except listing.Malformed as error:
+                reason = error
+        raise Stop(Kind.OSS_MALFORMED, query["prefix"], reason=reason)
 
     async def _listed(self, query: Mapping[str, str]) -> tuple[list[Stored], bool]:
         """One page, asked for again where what came is no listing: nothing proves a listing but its shape."""

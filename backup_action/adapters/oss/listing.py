@@ -1,12 +1,13 @@
-"""Reads a page of a listing: names URL-encoded on the wire, so that any key fits into XML."""
+"""Reads a page of a listing, of objects or versions: names URL-encoded on the wire, so that any key fits into XML."""
 
 from __future__ import annotations
 
 import datetime
 import xml.etree.ElementTree as ET
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from backup_action.core.stored import Stored
+from backup_action.core.stored import Stored, StoredVersion
 
 
 class Malformed(ValueError):
@@ -24,6 +25,39 @@ def parse(body: bytes) -> tuple[list[Stored], bool]:
     if root.tag != "ListBucketResult" or root.findtext("IsTruncated") not in ("true", "false"):
         raise Malformed("an answer that is no listing")
     return objects, root.findtext("IsTruncated") == "true"
+
+
+class Versions(NamedTuple):
+    """One page of versions: newest first within a key. Where it is not the last, the markers say where it goes on."""
+
+    rows: list[StoredVersion]
+    more: bool
+    key: str
+    version: str
+
+
+def parse_versions(body: bytes) -> Versions:
+    """One ListObjectVersions answer, in its order. Raises Malformed."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314  (expat bounds what entities may grow to)
+        coded = root.findtext("EncodingType") == "url"
+        rows = [_version(item, coded=coded) for item in root if item.tag in ("Version", "DeleteMarker")]
+        key = root.findtext("NextKeyMarker") or ""
+        key = unquote(key, errors="strict") if coded else key
+    except (ET.ParseError, ValueError, KeyError) as error:
+        raise Malformed(f"{type(error).__name__} in a listing") from None
+    if root.tag != "ListVersionsResult" or root.findtext("IsTruncated") not in ("true", "false"):
+        raise Malformed("an answer that is no listing")
+    return Versions(rows, root.findtext("IsTruncated") == "true", key, root.findtext("NextVersionIdMarker") or "")
+
+
+def _version(item: ET.Element, *, coded: bool) -> StoredVersion:
+    told = {"Size": "0", "ETag": "", **{e.tag: e.text or "" for e in item}}
+    if told["IsLatest"] not in ("true", "false") or not told["VersionId"]:
+        raise ValueError("a version without what tells it")
+    row = _stored(told, coded=coded)
+    is_latest, is_marker = told["IsLatest"] == "true", item.tag == "DeleteMarker"
+    return StoredVersion(row.key, told["VersionId"], row.size, row.etag, row.last_modified, is_latest, is_marker)
 
 
 def _stored(told: dict[str, str], *, coded: bool) -> Stored:

@@ -7,7 +7,7 @@ import msgspec
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import ALARMS, Kind, Problem, Status
-from backup_action.core.render import numbers
+from backup_action.core.render import numbers, pruning
 from backup_action.core.render.problems import Group, groups, is_alarming, quoting, warnings
 from backup_action.core.report import Report
 from backup_action.core.wording import Language, word, word_of
@@ -75,6 +75,8 @@ def is_cut_short(report: Report) -> bool:
 def figures(report: Report, language: Language) -> str:
     """The counts in one line, or nothing when no file was looked at."""
     counts = report.counts
+    if report.pruning:
+        return pruning.line(report, language)
     if not is_counted(report):
         return ""
     line = ("to-upload" if report.dry_run else "uploaded") + ("-so-far-line" if is_cut_short(report) else "-line")
@@ -141,6 +143,7 @@ def lines(report: Report, language: Language) -> list[str]:
     if report.snapshot:
         result.append(word("snapshot", language) + colon + report.snapshot.id)
         result.append(word("digest", language) + colon + report.snapshot.digest)
+    result += pruning.lines(report, language)
     for group in groups(report, CONSOLE_PROBLEMS):
         result += _problem_lines(group, language)
     if report.report_path and not report.run.run_id:

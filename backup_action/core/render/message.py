@@ -13,7 +13,7 @@ import msgspec
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import Kind, Status
-from backup_action.core.render import history, numbers
+from backup_action.core.render import history, numbers, pruning
 from backup_action.core.render.lines import figures, icon, title, verdict
 from backup_action.core.render.problems import Group, groups, quoting
 from backup_action.core.report import Report
@@ -74,6 +74,7 @@ def _start(report: Report, heading: str, language: Language) -> Iterator[str]:
     yield f"**{verdict(report, language)}**"
     if line := figures(report, language):
         yield line
+    yield from pruning.notes(report, language)
     colon = word("colon", language)
     facts = "\n".join(f"- {word(name, language)}{colon}{value}" for name, value in _facts(report, language) if value)
     yield facts

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import ALARMS, Status
-from backup_action.core.render import history, numbers, snapshots
+from backup_action.core.render import history, numbers, pruning, snapshots
 from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
 from backup_action.core.report import Report
@@ -55,6 +55,7 @@ def _blocks(report: Report, language: Language) -> Iterator[str]:
         if report.roots and report.command == "backup":
             yield _roots(report, language)
     yield from snapshots.blocks(report, language)
+    yield from pruning.blocks(report, language)
     yield from history.blocks(report, language)
     yield _details(report, language)
 
@@ -107,12 +108,13 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     """Name and value of each detail; one without a value is left out."""
     snapshot = report.snapshot
     yield "duration", numbers.duration(report.duration_seconds, language)
-    if report.command != "snapshots":  # which only looks
+    commits = report.command not in ("snapshots", "prune")  # which have no snapshot of their own, nor prove any
+    if commits:
         yield "snapshot", _code(snapshot.id) if snapshot else word(word_of("no-snapshot", report.command), language)
     if snapshot:
         yield "digest", _code(snapshot.digest)
         yield "parent", _code(snapshot.parent_id) if snapshot.parent_id else word("none", language)
-    if report.command != "snapshots":
+    if commits:
         yield "verified", word(word_of("verified-yes", report.command) if report.verified else "no", language)
     yield from _place(report, language)
     drift = {name: report.problem_counts.get(f"drift.{name}", 0) for name in ("missing", "replaced")}

@@ -28,6 +28,7 @@ from backup_action.core.wording import (
     files,
     network,
     oidc,
+    pruning,
     restoring,
     role,
     rules,
@@ -70,6 +71,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **sealing.TEXTS,
     **alarms.TEXTS,
     **restoring.TEXTS,
+    **pruning.TEXTS,
     **warnings.TEXTS,
 }
 

@@ -104,6 +104,10 @@ RULES: Final[tuple[_Rule, ...]] = (
     _Rule("used with `config`", "只能与 `config` 一起使用"),
     _Rule("tables of settings, each `[profiles.NAME]`", "由设置组成的表，每个写作 `[profiles.NAME]`"),
     _Rule("at most {number} of them", "最多 {number} 个"),
+    _Rule(
+        "a number of hours, days or weeks, such as `12h`, `30d` or `8w`",
+        "若干小时、天或周，例如 `12h`、`30d` 或 `8w`",
+    ),
     _Rule("each key once; more than once there is {name}", "每个键只能出现一次；出现了多次的是 {name}"),
 )
 
