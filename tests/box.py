@@ -22,7 +22,7 @@ from backup_action.core.report import Report
 from backup_action.sandbox.serve import Sandbox
 
 PROGRAM = (sys.executable, "-I", "-m", "backup_action")
-OWN_PUTS = 2  # that every run makes besides those of files: the lease, and the snapshot
+OWN_PUTS = 3  # that every run makes besides those of files: the lease, the snapshot, and the ledger's record
 TIMEOUT = 120  # seconds; a run that hangs is a failure, not a wait
 
 

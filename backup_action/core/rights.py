@@ -8,6 +8,7 @@
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| restore, verify, drill, prune | PutObject on `C/ledger` only | |
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket. A bucket may encrypt by KMS whatever the settings
@@ -18,6 +19,9 @@ from __future__ import annotations
 
 import json
 from typing import Final
+
+from backup_action.core.address import CATALOGUE
+from backup_action.core.ledger import VERBS
 
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
@@ -34,6 +38,15 @@ _KEYS: Final[dict[str, object]] = {
 }
 
 
+def _recording(bucket: str, prefix: str) -> dict[str, object]:
+    """The right to write how a run ended, and nothing else."""
+    return {
+        "Effect": "Allow",
+        "Action": ["oss:PutObject"],
+        "Resource": [f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/ledger/*"],
+    }
+
+
 def policy(verb: str, bucket: str, prefix: str, *, delete: bool = False, tags: bool = False) -> str:
     """The session policy for a verb, as JSON; `prefix` is "" or ends in `/`. Built from checked names only.
 
@@ -43,6 +56,7 @@ def policy(verb: str, bucket: str, prefix: str, *, delete: bool = False, tags: b
     actions = [*_OBJECTS[verb], *["oss:DeleteObject"] * delete, *["oss:PutObjectTagging"] * tags]
     statements: list[dict[str, object]] = [
         {"Effect": "Allow", "Action": actions, "Resource": [f"acs:oss:*:*:{bucket}/{prefix}*"]},
+        *([] if "oss:PutObject" in actions or verb not in VERBS else [_recording(bucket, prefix)]),
         {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [f"acs:oss:*:*:{bucket}"], **under},
         _KEYS,
     ]

@@ -14,7 +14,7 @@ import fastcrc
 
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import PAGE, Bucket, Written
-from backup_action.core import selector, snapshot
+from backup_action.core import ledger, selector, snapshot
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry, left_by
 from backup_action.core.place import KEY_MAX, Root, overlap, root_of
@@ -26,6 +26,11 @@ from backup_action.core.stored import Stored
 SNAPSHOTS: Final = f"{CATALOGUE}/snapshots/"
 LEASE: Final = ".lease"
 ENDING: Final = ".jsonl.zst"
+_LEDGER: Final = "ledger/"
+_PAST_LEDGER: Final = "ledger/~"
+_SNAPSHOTS: Final = "snapshots/"
+_PAST_SNAPSHOTS: Final = "snapshots/~"
+_LEDGER_PAGES: Final = 3  # of a thousand names
 _PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
 _BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
 SECOND: Final = 16  # characters of an id that say when its run began
@@ -58,6 +63,7 @@ class Vault:
         self.may_be_versioned = True  # or have been; what is read of it tells
         self._source = source
         self._layout = layout
+        self._is_first = True  # no catalogue was asked for yet
         self._known: set[str] = set()  # ids that were there when the run began
         self._namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
         digest = hashlib.sha256(f"{layout}\0{source}".encode()).hexdigest()
@@ -87,10 +93,32 @@ class Vault:
 
     async def catalogue(self) -> Catalogue:
         """All snapshots and leases below the prefix."""
-        found = list(await self._range(self.prefix + SNAPSHOTS, "", ""))
+        found = await self._stored_of_ours()
         named = [Stored(o.key.removesuffix(ENDING), o.size, o.etag, o.last_modified) for o in found]
         ours = sorted((o for o in named if snapshot.is_id(o.key)), key=lambda o: (o.last_modified, o.key))
         return Catalogue(ours, {o.key.removesuffix(LEASE): o for o in found if o.key.endswith(LEASE)})
+
+    async def _stored_of_ours(self) -> list[Stored]:
+        """What stands among the snapshots. The first listing begins at the ledger's last days, which come with it.
+
+        Nobody asks for those names again: who wants them hears them (`Bucket.overheard`). What lies between the two
+        folders is passed over, and so is a ledger that is longer than `_LEDGER_PAGES`.
+        """
+        start, after, more, pages = f"{self.prefix}{CATALOGUE}/", _SNAPSHOTS, True, _LEDGER_PAGES
+        if self._is_first:
+            after, self._is_first = f"{_LEDGER}{ledger.horizon(self.bucket.attempts.now())}", False
+        found: Spool[Stored] = Spool(Stored)
+        while more and after < _PAST_SNAPSHOTS:
+            is_ledger = after < _PAST_LEDGER
+            objects, more = await self.bucket.page(start if is_ledger else start + _SNAPSHOTS, start + after)
+            pages -= 1
+            for stored in objects:
+                after = stored.key[len(start) :]
+                if after.startswith(_SNAPSHOTS):
+                    found.append(Stored(after[len(_SNAPSHOTS) :], stored.size, stored.etag, stored.last_modified))
+            if after < _SNAPSHOTS and (after > _PAST_LEDGER or not pages):
+                after = _SNAPSHOTS
+        return list(found)
 
     async def parent(self, catalogue: Catalogue) -> Snapshot | None:
         """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged."""

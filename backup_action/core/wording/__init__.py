@@ -25,6 +25,7 @@ from backup_action.core.problem import STATUS, Kind, Problem, Status
 from backup_action.core.wording import (
     bucket,
     files,
+    ledger,
     network,
     oidc,
     restoring,
@@ -66,6 +67,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **files.TEXTS,
     **safety.TEXTS,
     **restoring.TEXTS,
+    **ledger.TEXTS,
     **warnings.TEXTS,
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from backup_action.core.wording import history
+from backup_action.core.wording import history, ledger
 from backup_action.core.wording.text import Word
 
 COMMANDS: Final[Mapping[str, Word]] = {
@@ -93,6 +93,7 @@ VERDICTS: Final[Mapping[str, Word]] = {
 
 WORDS: Final[Mapping[str, Word]] = {
     **history.WORDS,
+    **ledger.WORDS,
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
