@@ -22,7 +22,7 @@ from backup_action.adapters.oss.data import Bucket
 from backup_action.core import ledger
 from backup_action.core.ledger import Past, Record, Standing, Unreadable
 from backup_action.core.patience import Patience
-from backup_action.core.problem import STATUS, Kind, Problem, Stop, severest
+from backup_action.core.problem import STATUS, Kind, Problem, Status, Stop, severest
 from backup_action.core.report import Draft, exit_code
 from backup_action.settings import Settings
 from backup_action.transfer.flow import together
@@ -31,6 +31,7 @@ from backup_action.vault.ledger import Ledger
 TRIES: Final = Patience(tries=4, first=0.1, longest=1.0, allowance=12)
 LONGEST: Final = 10.0  # seconds that a record may take when a run has ended
 PARTING: Final = 2.5  # seconds after a signal, in all: a cancelled job has five
+SHUT: Final = (Status.DENIED.value, Status.UNREACHABLE.value)  # why a run comes to no bucket
 LEAST: Final = 0.2  # seconds that are worth a try
 
 
@@ -39,7 +40,7 @@ async def recorded(
     bucket: Bucket, settings: Settings, environ: Mapping[str, str], draft: Draft, name: str,
     headers: Mapping[str, str] = {},
 ) -> AsyncIterator[None]:  # fmt: skip
-    """Records how the body ends, once OSS has answered anything. `name` says which bucket, prefix and source."""
+    """Records how the body ends, unless that is why no bucket can be reached. `name` says which bucket, prefix and source."""
     if draft.dry_run or draft.command not in ledger.VERBS:
         yield
         return
@@ -55,9 +56,10 @@ async def recorded(
         raise
     finally:
         bucket.overheard = None
-        if bucket.attempts.heard.is_set() and not _begins_again(draft, ended):
-            now = bucket.attempts.now()
-            await _conclude(book, reading, _record(draft, now, ended), settings, draft, Backlog(environ, name))
+        if not _begins_again(draft, ended):
+            record = _record(draft, bucket.attempts.now(), ended)
+            if bucket.attempts.heard.is_set() or (record.status not in SHUT and not draft.signal):
+                await _conclude(book, reading, record, settings, draft, Backlog(environ, name))
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await reading
@@ -108,6 +110,7 @@ async def _conclude(
     backlog: Backlog,
 ) -> None:  # fmt: skip
     """Writes the record, and those that the host has kept. Raises nothing that is an Exception."""
+    heard = book.bucket.attempts.heard
     left = draft.signalled + PARTING - time.monotonic() if draft.signal else LONGEST
     if left < LEAST:
         return
@@ -117,7 +120,7 @@ async def _conclude(
                 before, kept = (reading.result() if _is_read(reading) else None), []
             else:
                 book.heard.set()
-                before, kept = await _before(book, reading, draft), _kept(backlog)
+                before, kept = await _before(book, reading, draft, record.status), _kept(backlog)
             if before is not None:
                 mine = [old.past for old in kept if (old.source, old.verb) == (record.source, record.verb)]
                 record = ledger.with_window(record, [*before, *mine], book.bucket.attempts.now())
@@ -129,24 +132,24 @@ async def _conclude(
         draft.is_recorded = True
         backlog.drop(record.id)
     except (Stop, TimeoutError) as error:
-        _tell(draft, error)
+        _tell(draft, error, record.status, is_heard=heard.is_set())
     except Exception as error:  # a bug in here must not cost the run its success
-        _tell(draft, error)
+        _tell(draft, error, record.status, is_heard=heard.is_set())
 
 
 def _is_read(reading: asyncio.Future[list[Past]]) -> bool:
     return reading.done() and not reading.cancelled() and reading.exception() is None
 
 
-async def _before(book: Ledger, reading: asyncio.Future[list[Past]], draft: Draft) -> list[Past] | None:
+async def _before(book: Ledger, reading: asyncio.Future[list[Past]], draft: Draft, status: str) -> list[Past] | None:
     """The runs before; None where they cannot be read."""
     try:
         before = await reading
     except Stop as stop:
-        _tell(draft, stop)
+        _tell(draft, stop, status, is_heard=book.bucket.attempts.heard.is_set())
         return None
     if book.passed_over:
-        _tell(draft, book.passed_over)
+        _tell(draft, book.passed_over, status, is_heard=True)
     return before
 
 
@@ -177,9 +180,12 @@ def _standing(record: Record, settings: Settings) -> Standing | None:
     return Standing(told.runs, told.successes, told.p95_seconds, settings.wish_success_rate, settings.wish_minutes)
 
 
-def _tell(draft: Draft, error: BaseException) -> None:
-    """One warning a run. The text of an unexpected error may hold anything: only its type is told."""
-    if Kind.LEDGER_FAILED in draft.tally.met():
+def _tell(draft: Draft, error: BaseException, status: str, *, is_heard: bool) -> None:
+    """One warning a run, and none where the bucket never answered, or the run ended for the same reason as its record.
+
+    The text of an unexpected error may hold anything: only its type is told.
+    """
+    if Kind.LEDGER_FAILED in draft.tally.met() or status in SHUT or not is_heard:
         return
     if isinstance(error, Stop):
         facts = error.problem.facts

@@ -31,6 +31,7 @@ _OBJECTS: Final = {
     "drill": ("oss:GetObject", "oss:GetObjectVersion"),
     "prune": ("oss:GetObject", "oss:GetObjectVersion", "oss:DeleteObject", "oss:DeleteObjectVersion"),
 }
+_SPELLED: Final = 160  # characters of a prefix that the right to record a run spells out
 _KEYS: Final[dict[str, object]] = {
     "Effect": "Allow",
     "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
@@ -39,11 +40,16 @@ _KEYS: Final[dict[str, object]] = {
 
 
 def _recording(bucket: str, prefix: str) -> dict[str, object]:
-    """The right to write how a run ended, and nothing else."""
+    """The right to write how a run ended, and nothing else.
+
+    A third copy of the longest prefix would not fit, so of a long one the beginning has to do: then what the role may
+    write is narrowed to the ledgers of all prefixes that begin so.
+    """
+    below = prefix if len(prefix) <= _SPELLED else f"{prefix[:_SPELLED]}*/"
     return {
         "Effect": "Allow",
         "Action": ["oss:PutObject"],
-        "Resource": [f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/ledger/*"],
+        "Resource": [f"acs:oss:*:*:{bucket}/{below}{CATALOGUE}/ledger/*"],
     }
 
 
