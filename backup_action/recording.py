@@ -31,8 +31,15 @@ from backup_action.vault.ledger import Ledger
 TRIES: Final = Patience(tries=4, first=0.1, longest=1.0, allowance=12)
 LONGEST: Final = 10.0  # seconds that a record may take when a run has ended
 PARTING: Final = 2.5  # seconds after a signal, in all: a cancelled job has five
-SHUT: Final = (Status.DENIED.value, Status.UNREACHABLE.value)  # why a run comes to no bucket
 LEAST: Final = 0.2  # seconds that are worth a try
+# Why a run comes to no bucket: another request would hear the same.
+SHUT: Final = frozenset(
+    kind
+    for kind in Kind
+    if kind.value.startswith(("oidc.", "sts.", "proxy.", "certificate"))
+    or kind in (Kind.OSS_ENDPOINT, Kind.OSS_BUCKET, Kind.OSS_SIGNATURE, Kind.OSS_KEY, Kind.OSS_TOKEN, Kind.OSS_CLOCK)
+    or kind in (Kind.OSS_ACCOUNT, Kind.OSS_UNREACHABLE, Kind.OSS_MALFORMED, Kind.LEASE_HOST)
+)
 
 
 @asynccontextmanager
@@ -40,7 +47,7 @@ async def recorded(
     bucket: Bucket, settings: Settings, environ: Mapping[str, str], draft: Draft, name: str,
     headers: Mapping[str, str] = {},
 ) -> AsyncIterator[None]:  # fmt: skip
-    """Records how the body ends, unless that is why no bucket can be reached. `name` says which bucket, prefix and source."""
+    """Records how the body ends, where the bucket can be reached. `name` says which bucket, prefix and source."""
     if draft.dry_run or draft.command not in ledger.VERBS:
         yield
         return
@@ -58,8 +65,10 @@ async def recorded(
         bucket.overheard = None
         if not _begins_again(draft, ended):
             record = _record(draft, bucket.attempts.now(), ended)
-            if bucket.attempts.heard.is_set() or (record.status not in SHUT and not draft.signal):
-                await _conclude(book, reading, record, settings, draft, Backlog(environ, name))
+            if SHUT.isdisjoint(record.problems) and (bucket.attempts.heard.is_set() or not draft.signal):
+                trouble = await _conclude(book, reading, record, settings, draft, Backlog(environ, name))
+                if trouble and bucket.attempts.heard.is_set() and record.status != Status.DENIED.value:
+                    draft.tell(_warning(trouble, settings.prefix))
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await reading
@@ -108,19 +117,17 @@ def _kind(ended: BaseException) -> Kind:
 async def _conclude(
     book: Ledger, reading: asyncio.Future[list[Past]], record: Record, settings: Settings, draft: Draft,
     backlog: Backlog,
-) -> None:  # fmt: skip
-    """Writes the record, and those that the host has kept. Raises nothing that is an Exception."""
-    heard = book.bucket.attempts.heard
+) -> Exception | None:  # fmt: skip
+    """Writes the record, and those that the host has kept. Gives what went wrong first; raises no Exception."""
     left = draft.signalled + PARTING - time.monotonic() if draft.signal else LONGEST
     if left < LEAST:
-        return
+        return None
+    trouble: list[Exception] = []
     try:
         async with asyncio.timeout(left):
-            if draft.signal:  # what is known by now is enough
-                before, kept = (reading.result() if _is_read(reading) else None), []
-            else:
-                book.heard.set()
-                before, kept = await _before(book, reading, draft, record.status), _kept(backlog)
+            is_asked = not draft.signal and record.status != Status.DENIED.value  # else what is known will do
+            before = await _before(book, reading, trouble) if is_asked or reading.done() else None
+            kept = [] if draft.signal else _kept(backlog)
             if before is not None:
                 mine = [old.past for old in kept if (old.source, old.verb) == (record.source, record.verb)]
                 record = ledger.with_window(record, [*before, *mine], book.bucket.attempts.now())
@@ -131,25 +138,23 @@ async def _conclude(
                     group.create_task(_add(book, old, backlog))
         draft.is_recorded = True
         backlog.drop(record.id)
-    except (Stop, TimeoutError) as error:
-        _tell(draft, error, record.status, is_heard=heard.is_set())
     except Exception as error:  # a bug in here must not cost the run its success
-        _tell(draft, error, record.status, is_heard=heard.is_set())
+        trouble.append(error)
+    return trouble[0] if trouble else None
 
 
-def _is_read(reading: asyncio.Future[list[Past]]) -> bool:
-    return reading.done() and not reading.cancelled() and reading.exception() is None
-
-
-async def _before(book: Ledger, reading: asyncio.Future[list[Past]], draft: Draft, status: str) -> list[Past] | None:
+async def _before(
+    book: Ledger, reading: asyncio.Future[list[Past]], trouble: list[Exception]
+) -> list[Past] | None:  # fmt: skip
     """The runs before; None where they cannot be read."""
+    book.heard.set()  # where no listing told of it, it asks itself
     try:
         before = await reading
     except Stop as stop:
-        _tell(draft, stop, status, is_heard=book.bucket.attempts.heard.is_set())
+        trouble.append(stop)
         return None
     if book.passed_over:
-        _tell(draft, book.passed_over, status, is_heard=True)
+        trouble.append(book.passed_over)
     return before
 
 
@@ -169,8 +174,9 @@ def _kept(backlog: Backlog) -> list[Record]:
 
 
 async def _add(book: Ledger, record: Record, backlog: Backlog) -> None:
-    await book.write(record)
-    backlog.drop(record.id)
+    with contextlib.suppress(Stop):  # it stays where it is
+        await book.write(record)
+        backlog.drop(record.id)
 
 
 def _standing(record: Record, settings: Settings) -> Standing | None:
@@ -180,24 +186,18 @@ def _standing(record: Record, settings: Settings) -> Standing | None:
     return Standing(told.runs, told.successes, told.p95_seconds, settings.wish_success_rate, settings.wish_minutes)
 
 
-def _tell(draft: Draft, error: BaseException, status: str, *, is_heard: bool) -> None:
-    """One warning a run, and none where the bucket never answered, or the run ended for the same reason as its record.
-
-    The text of an unexpected error may hold anything: only its type is told.
-    """
-    if Kind.LEDGER_FAILED in draft.tally.met() or status in SHUT or not is_heard:
-        return
+def _warning(error: Exception, prefix: str) -> Problem:
+    """What is told of a record that failed. The text of an unexpected error may hold anything: only its type is."""
     if isinstance(error, Stop):
         facts = error.problem.facts
         told = facts.get("reason") or facts.get("code") or facts.get("status") or error.problem.kind.value
         support = {name: fact for name, fact in facts.items() if name in ("request-id", "ec")}
-        draft.tell(Problem(Kind.LEDGER_FAILED, error.problem.where, {"reason": told, **support}))
-    elif isinstance(error, Unreadable):
-        cause = {"cause": "format"} if isinstance(error, ledger.UnknownFormat) else {"cause": "damaged"}
-        draft.tell(Problem(Kind.LEDGER_FAILED, draft.target.prefix, {"reason": str(error), **cause}))
-    else:
-        told = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-        draft.tell(Problem(Kind.LEDGER_FAILED, draft.target.prefix, {"reason": told}))
+        return Problem(Kind.LEDGER_FAILED, error.problem.where, {"reason": told, **support})
+    if isinstance(error, Unreadable):
+        cause = "format" if isinstance(error, ledger.UnknownFormat) else "damaged"
+        return Problem(Kind.LEDGER_FAILED, prefix, {"reason": str(error), "cause": cause})
+    told = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    return Problem(Kind.LEDGER_FAILED, prefix, {"reason": told})
 
 
 def keep(draft: Draft, environ: Mapping[str, str], name: str) -> None:

@@ -74,7 +74,8 @@ def test_a_run_is_recorded_with_who_ran_it_and_what_came_of_it(tree: Box) -> Non
     outputs = tree.folder / "outputs"
     outputs.touch()
     about = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "own/data", "GITHUB_RUN_ID": "42",
-             "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SHA": "6f1e", "GITHUB_ACTOR": "somebody", "RUNNER_TEMP": str(tree.folder)}  # fmt: skip
+             "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SHA": "6f1e", "GITHUB_ACTOR": "somebody",
+             "RUNNER_TEMP": str(tree.folder)}  # fmt: skip
     ended = tree.backup(GITHUB_OUTPUT=str(outputs), **about)
     assert ended.code == 0, ended.text
     [one] = records(tree)
@@ -107,8 +108,9 @@ def test_the_newest_record_is_all_that_is_read(tree: Box) -> None:
         one = crafted((30 - number) * DAY - 60, status="ok" if number % 10 else "denied", before=before, roll=number)
         put(tree, one)
         before = one.window or []
+    time.sleep(1.1)  # of two snapshots or records of one second both would be looked at
     second = tree.backup()
-    time.sleep(1.1)  # of two records of one second both would be looked at
+    time.sleep(1.1)
     counts = tree.counts()
     third = tree.backup()
     asked = {name: count - counts.get(name, 0) for name, count in tree.counts().items()}

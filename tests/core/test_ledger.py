@@ -26,8 +26,8 @@ counts = st.integers(0, 2**53)
 pasts = st.builds(Past, ids, st.booleans(), st.integers(0, 10**6), counts)
 texts = st.text(st.characters(exclude_categories=("Cs",)))
 records = st.builds(
-    Record, st.just(ledger.FORMAT), ids, texts, texts, texts, st.floats(0, 1e9), texts, st.integers(0, 255), texts,
-    texts, texts, texts, texts, texts, texts, texts, texts, texts, counts, counts, st.dictionaries(texts, st.integers(0, 99)),
+    Record, st.just(ledger.FORMAT), ids, texts, texts, texts, st.floats(0, 1e9), texts, st.integers(0, 255),
+    *[texts] * 10, counts, counts, st.dictionaries(texts, st.integers(0, 99)),
     st.none() | st.builds(ledger.Totals, counts, counts, counts, counts, st.none() | st.floats(0, 1e9)),
     st.none() | st.lists(pasts, max_size=5),
 )  # fmt: skip

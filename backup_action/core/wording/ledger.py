@@ -69,7 +69,7 @@ TEXTS: Final[Mapping[str, Both]] = {
 }
 
 WORDS: Final[Mapping[str, Word]] = {
-    "ledger": Word("最近 30 天", "The last 30 days"),
+    "ledger": Word("可靠性", "Reliability"),
     "ledger-rate": Word(
         "30 天成功率 {rate} %（{successes}/{runs}）",
         "30-day success rate {rate} % ({successes} of {runs} {runs:run|runs})",
