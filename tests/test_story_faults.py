@@ -67,6 +67,7 @@ def assert_whole(
 def assert_nothing_written(box: Box) -> None:
     """Nothing but how the run ended."""
     assert not any(box.sent(f"oss.{kind}") for kind in ("initiate", "part", "complete", "copy", "delete"))
+    box.post("faults", [])
     assert box.sent() <= RECORD and box.objects() == {} and box.snapshots() == []
 
 

@@ -1,5 +1,6 @@
 """Stories of the ledger: every run is recorded once, failed ones too, and the newest record knows thirty days."""
 
+import asyncio
 import calendar
 import json
 import os
@@ -16,9 +17,14 @@ import oss2
 import pytest
 from box import Box, Ended
 
+from backup_action.adapters.oss.attempts import Attempts
+from backup_action.adapters.oss.data import Bucket
+from backup_action.adapters.oss.place import Place
+from backup_action.adapters.oss.signature import Credentials
 from backup_action.core import ledger
 from backup_action.core.ledger import Past, Record
 from backup_action.sandbox.serve import Sandbox
+from backup_action.vault.ledger import Ledger
 
 FOLDER = "p/.oss-backup/ledger/"
 DAY = 86_400
@@ -275,6 +281,49 @@ def test_a_host_that_can_keep_nothing_says_so(tree: Box) -> None:
     ended = tree.backup()
     assert (ended.code, ended.told.problem_counts) == (4, {"sts.trust": 1, "ledger.failed": 1})
     assert "state folder" in ended.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("between", "lists"), [("packs/00/", 1 + 1), ("ledger/", 3 + 1)])
+def test_what_lies_before_the_snapshots_is_passed_over(tree: Box, between: str, lists: int) -> None:
+    """The catalogue's first listing shows the ledger, but it reads neither a vault's packs nor a ledger of years."""
+    assert tree.backup().code == 0
+    usual = tree.counts()["oss.list"]
+    stamp = crafted(DAY, source="somebody else").id
+    for number in range(3_100 if between == "ledger/" else 1_100):
+        tree.client().put_object(f"p/.oss-backup/{between}{stamp}{number:04}", b"x")
+    before = tree.counts()["oss.list"]
+    ended = tree.backup()
+    assert ended.code == 0 and ended.told.snapshot and ended.told.snapshot.sequence == 2
+    assert ended.told.ledger and ended.told.ledger.runs == 2, "and all of ours is counted"
+    own = 4 if between == "ledger/" else 0  # pages that the ledger then reads itself, beside what else runs
+    assert tree.counts()["oss.list"] - before <= usual + lists - 1 + own
+
+
+def test_records_can_be_sealed(box: Box) -> None:
+    """One function each way: what is stored is what it makes, and what it cannot open is passed over, and said."""
+    told = box.sandbox.environment
+
+    async def give(_: Credentials | None) -> Credentials:
+        return Credentials(told["OSS_SANDBOX_ACCESS_KEY_ID"], told["OSS_SANDBOX_ACCESS_KEY_SECRET"])
+
+    def unseal(data: bytes) -> bytes:
+        if data[:1] != b"S":
+            raise ValueError("not sealed")
+        return data[:0:-1]
+
+    async def work() -> tuple[list[Past], str]:
+        place = Place(told["OSS_BACKUP_BUCKET"], "cn-hangzhou", told["OSS_BACKUP_ENDPOINT"])
+        async with Bucket(Attempts(place, give), connections=4) as bucket:
+            book = Ledger(bucket, "p/", "story", "backup", seal=lambda data: b"S" + data[::-1], unseal=unseal)
+            await book.write(sealed)
+            return await book.read(time.time()), str(book.passed_over)
+
+    put(box, crafted(2 * DAY, roll=1, before=[]))
+    sealed = crafted(DAY, roll=2)
+    assert asyncio.run(work()) == ([sealed.past], "it cannot be opened")
+    stored = box.client().get_object(f"{FOLDER}{sealed.id}.json").read()
+    assert stored == b"S" + ledger.encode(sealed)[::-1]
 
 
 # Interruptions: each with a sandbox of its own, which may still be stalling something when the client is gone.
