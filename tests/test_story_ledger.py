@@ -218,6 +218,27 @@ def test_a_bucket_that_takes_no_record_costs_a_warning_and_no_more(tree: Box) ->
     assert [one["status"] for one in records(tree)] == ["ok", "ok"], "the host had kept it"
 
 
+def test_what_the_host_kept_stays_until_the_bucket_has_it(tree: Box) -> None:
+    tree.post("faults", [NO_STS])
+    assert tree.backup().code == 4
+    tree.post("faults", [NO_RECORD])
+    assert tree.backup().code == 0 and len(kept(tree)) == 2
+    tree.post("faults", [])
+    ended = tree.backup()
+    assert kept(tree) == [] and sorted(one["status"] for one in records(tree)) == ["denied", "ok", "ok"]
+    assert ended.told.ledger and (ended.told.ledger.runs, ended.told.ledger.successes) == (3, 2)
+
+
+def test_a_record_that_only_looks_like_ours_is_not_counted(tree: Box) -> None:
+    """Thirty-two bits can be the same for two sources: the record says whose it is, and which it is."""
+    foreign = msgspec.structs.replace(crafted(DAY, roll=1, before=[]), source="another")
+    copied = crafted(DAY, roll=2, before=[])
+    put(tree, foreign)
+    tree.client().put_object(f"{FOLDER}{crafted(DAY, roll=3).id}.json", ledger.encode(copied))
+    ended = tree.backup()
+    assert ended.told.ledger and ended.told.ledger.runs == 1
+
+
 @pytest.mark.slow
 def test_a_ledger_that_does_not_answer_is_not_waited_for_long(tree: Box) -> None:
     tree.post("faults", [{"kind": "stall", "request": "put", "key": f"{FOLDER}*", "seconds": 20, "count": 1}])
