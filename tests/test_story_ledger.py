@@ -305,20 +305,33 @@ def test_a_host_that_can_keep_nothing_says_so(tree: Box) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("between", "lists"), [("packs/00/", 1 + 1), ("ledger/", 3 + 1)])
-def test_what_lies_before_the_snapshots_is_passed_over(tree: Box, between: str, lists: int) -> None:
-    """The catalogue's first listing shows the ledger, but it reads neither a vault's packs nor a ledger of years."""
+@pytest.mark.parametrize(("between", "objects", "more"), [("packs/00/", 2_100, 1), ("ledger/", 4_100, 3 + 5)])
+def test_what_lies_before_the_snapshots_is_passed_over(tree: Box, between: str, objects: int, more: int) -> None:
+    """The catalogue's first listing shows the ledger, but it reads neither a vault's packs nor a ledger of many.
+
+    Of such a ledger it takes three pages; its five pages are then read beside what else runs.
+    """
     assert tree.backup().code == 0
-    usual = tree.counts()["oss.list"]
+    before = tree.counts()["oss.list"]
+    assert tree.backup().code == 0
+    usual = tree.counts()["oss.list"] - before
     stamp = crafted(DAY, source="somebody else").id
-    for number in range(3_100 if between == "ledger/" else 1_100):
+    for number in range(objects):
         tree.client().put_object(f"p/.oss-backup/{between}{stamp}{number:04}", b"x")
     before = tree.counts()["oss.list"]
     ended = tree.backup()
-    assert ended.code == 0 and ended.told.snapshot and ended.told.snapshot.sequence == 2
-    assert ended.told.ledger and ended.told.ledger.runs == 2, "and all of ours is counted"
-    own = 4 if between == "ledger/" else 0  # pages that the ledger then reads itself, beside what else runs
-    assert tree.counts()["oss.list"] - before <= usual + lists - 1 + own
+    assert ended.code == 0 and ended.told.snapshot and ended.told.snapshot.sequence == 3
+    assert ended.told.ledger and ended.told.ledger.runs == 3, "and all of ours is counted"
+    assert tree.counts()["oss.list"] - before == usual + more
+
+
+def test_a_record_has_the_time_of_the_bucket_where_this_clock_is_off(tree: Box) -> None:
+    tree.post("settings", {"clock_offset": 7200})
+    assert tree.backup().code == 0
+    tree.post("settings", {"clock_offset": 0})  # for the reader
+    [one] = records(tree)
+    began = calendar.timegm(time.strptime(one["started"], "%Y-%m-%dT%H:%M:%SZ"))
+    assert abs(began - time.time() - 7200) < 60 and one["id"].startswith(ledger.moment(began))
 
 
 def test_records_can_be_sealed(box: Box) -> None:
