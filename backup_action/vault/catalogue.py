@@ -109,14 +109,14 @@ class Vault:
             after, self._is_first = f"{_LEDGER}{ledger.horizon(self.bucket.attempts.now())}", False
         found: Spool[Stored] = Spool(Stored)
         while more and after < _PAST_SNAPSHOTS:
-            is_ledger = after < _PAST_LEDGER
+            is_ledger = after < _PAST_LEDGER  # past it only the snapshots are asked for
             objects, more = await self.bucket.page(start if is_ledger else start + _SNAPSHOTS, start + after)
             pages -= 1
             for stored in objects:
                 after = stored.key[len(start) :]
                 if after.startswith(_SNAPSHOTS):
                     found.append(Stored(after[len(_SNAPSHOTS) :], stored.size, stored.etag, stored.last_modified))
-            if after < _SNAPSHOTS and (after > _PAST_LEDGER or not pages):
+            if after < _SNAPSHOTS and not pages:
                 after = _SNAPSHOTS
         return list(found)
 
