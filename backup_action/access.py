@@ -6,6 +6,7 @@ import urllib.parse
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 
+from backup_action import recording
 from backup_action.adapters import credentials, github, host
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket
@@ -14,6 +15,7 @@ from backup_action.adapters.way import Way
 from backup_action.core import rights
 from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.entry import Entry
+from backup_action.core.ledger import VERBS
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, Target
 from backup_action.settings import Settings
@@ -35,9 +37,12 @@ async def opened(
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
     attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
     is_writer = draft.command == "backup"
-    name = f"{where.address}/{where.prefix} {draft.source}"
+    name = place_of(settings, draft.source)
     with host.alone(environ, name) if is_writer else nullcontext("") as token:
-        async with Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket:
+        async with (
+            Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket,
+            recording.recorded(bucket, settings, environ, draft, name, sealing(settings)),
+        ):
             try:
                 yield bucket, token
             finally:
@@ -97,6 +102,21 @@ def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) ->
         draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
     elif keys.is_used and not settings.prefix:
         draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket, {"bucket": settings.bucket}))
+
+
+def place_of(settings: Settings, source: str) -> str:
+    """Which bucket, prefix and source: what runs of one host share a lock and a backlog for."""
+    where = bucket_of(settings)
+    return f"{where.address}/{where.prefix} {source}"
+
+
+def keep(draft: Draft, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Has the host keep how a run ended that is in no ledger, if it is known of which bucket and to be recorded."""
+    is_dry = draft.dry_run or settings.dry_run
+    if draft.is_recorded or is_dry or draft.command not in VERBS or not (settings.bucket and settings.region):
+        return
+    draft.source = draft.source or settings.source or draft.run.repository or draft.run.host
+    recording.keep(draft, environ, place_of(settings, draft.source))
 
 
 def bucket_of(settings: Settings) -> Place:

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
@@ -41,7 +42,7 @@ class Interruption:
             return
         if self._draft.signal:
             return
-        self._draft.signal = number
+        self._draft.signal, self._draft.signalled = number, time.monotonic()
         self.hurry.set()
         self.stopped.set()
         if self._cancel is None:

@@ -10,6 +10,7 @@ from backup_action.core import address, retention, selector
 from backup_action.core.restoring import OVERWRITE
 
 BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
+RECORDED: Final = ("backup", "restore", "verify", "drill", "prune")  # whose runs are in the ledger
 EVERY: Final = (*BUCKET, "notify")
 type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
 
@@ -170,6 +171,14 @@ class Settings:
     )
     ca_bundle: str = _row("", "File of the certificates (PEM) to trust in place of the usual ones.", verbs=EVERY)
     dry_run: bool = _row(False, "Say what would be done, and write nothing.", verbs=BUCKET)
+    wish_success_rate: int = _row(
+        99, "Percent of the runs of 30 days that should succeed, 0 to 100; told where fewer do.", high=100,
+        verbs=RECORDED,
+    )  # fmt: skip
+    wish_minutes: int = _row(
+        30, "Minutes that 95 percent of the runs should not exceed; told where they do; 0: no matter.", high=7_200,
+        verbs=RECORDED,
+    )  # fmt: skip
     language: Literal["zh", "en"] = _row("zh", "Language of reports: `zh` or `en`.", choices=("zh", "en"), verbs=EVERY)
     dingtalk_webhook: str = _row(
         "", "Address of a DingTalk robot to tell.", rule=address.webhook, secret=True, verbs=EVERY

@@ -22,7 +22,8 @@ from backup_action.core.report import Report
 from backup_action.sandbox.serve import Sandbox
 
 PROGRAM = (sys.executable, "-I", "-m", "backup_action")
-OWN_PUTS = 2  # that every run makes besides those of files: the lease, and the snapshot
+RECORD = 1  # put, that a run which reached the bucket makes however it ends: the ledger's record
+OWN_PUTS = 3  # that every run makes besides those of files: the lease, the snapshot, and the ledger's record
 TIMEOUT = 120  # seconds; a run that hangs is a failure, not a wait
 
 

@@ -14,7 +14,7 @@ ROOMS = sorted(path for path in PACKAGE.rglob("*.py"))
 FLOORS = (
     ("__main__", "cli", "interruption"),
     ("commands",),
-    ("access", "publish", "transfer", "vault", "settings", "table"),
+    ("access", "recording", "publish", "transfer", "vault", "settings", "table"),
     ("adapters",),
     ("core", ""),
 )

@@ -72,6 +72,9 @@ def test_a_run_whose_parent_is_no_longer_the_newest_plans_anew_before_it_writes(
     text, _ = late.communicate(timeout=60)
     assert late.returncode == 0, text
     assert_all_whole(box, one, two, three)
+    found = oss2.ObjectIteratorV2(box.client(), prefix="p/.oss-backup/ledger/")
+    told = [json.loads(box.client().get_object(item.key).read())["status"] for item in found]
+    assert told == ["ok"] * 3, "what began again is one run in the ledger, and no failure"
 
 
 def test_of_two_runs_that_find_a_dead_lease_one_takes_over(box: Box) -> None:

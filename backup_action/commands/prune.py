@@ -31,7 +31,7 @@ from backup_action.core.tombstone import Marked, State, Tombstone
 from backup_action.settings import Settings
 from backup_action.transfer import sweep
 from backup_action.transfer.sweep import Found, Sweep
-from backup_action.vault import Catalogue, Vault
+from backup_action.vault import Catalogue, Vault, alarms
 from backup_action.vault.tombstones import Tombstones
 
 LAYOUT: Final = "tree"
@@ -44,7 +44,7 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     draft.dry_run = settings.dry_run or not settings.apply
     async with access.opened(settings, environ, draft) as (bucket, _):
         there = await state(bucket, settings, draft, rules)
-        await guards(there, settings)
+        await guards(there, settings, draft)
         load = await weigh(there)
         shown = told(there.plan, load.found, settings)
         if not draft.dry_run:
@@ -118,8 +118,11 @@ def dated_of(head: Head) -> Dated:
     return Dated(head.id, head.sequence, moment, head.parent.id if head.parent else "")
 
 
-async def guards(there: There, settings: Settings) -> None:
-    """All that may refuse before anything is written, one line a guard. Raises Stop."""
+async def guards(there: There, settings: Settings, draft: Draft) -> None:
+    """All that may refuse before anything is removed, one line a guard. Raises Stop."""
+    if not draft.dry_run:
+        await alarms.acknowledge(there.vault, settings.acknowledge, draft.run.actor or draft.run.host)
+    await alarms.refuse_open(there.vault, settings.acknowledge)
     verdicts = [verdict for verdict, _ in there.plan.fates]
     pruning.refuse_newest(verdicts, await newest_complete(there, verdicts))
     pruning.refuse_many(there.plan, settings.max_prune)

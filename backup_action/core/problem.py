@@ -179,6 +179,7 @@ class Kind(enum.StrEnum):
     ROOTS_DROPPED = "drift.roots"
     KEYS_STORED = "keys.stored"
     POLICY_WIDE = "policy.wide"
+    LEDGER_FAILED = "ledger.failed"
     NOTIFY_FAILED = "notify.failed"
     PUBLISH_FAILED = "publish.failed"
 
@@ -212,6 +213,7 @@ _BY_START: Final[Mapping[str, Status]] = {
     "alarm": Status.OK,
     "keys": Status.OK,
     "policy": Status.OK,
+    "ledger": Status.OK,
     "notify": Status.OK,
     "publish": Status.OK,
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
+from backup_action.core.ledger import Standing
 from backup_action.core.listing import Told, View
 from backup_action.core.problem import ALARMS, EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
 from backup_action.core.pruning import Pruning
@@ -98,6 +99,7 @@ class Report(msgspec.Struct, frozen=True):
     kept: Kept | None = None  # the snapshots of this source that the bucket has
     listing: View | None = None  # what `snapshots` was asked for, its first rows
     pruning: Pruning | None = None  # what prune did with each snapshot
+    ledger: Standing | None = None  # how the runs of the last 30 days ended
     problems: list[Problem] = []
     problem_counts: dict[str, int] = {}
     report_path: str = ""
@@ -131,10 +133,16 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "bytes-freed": str(pruned.bytes_freed) if pruned else "",
         "verified": "true" if report.verified else "false",
         "duration-seconds": f"{report.duration_seconds:.1f}",
+        "success-rate-30d": report.ledger.rate if report.ledger else "",
+        "p95-duration-seconds": _seconds(report.ledger.p95_seconds) if report.ledger else "",
         "report-path": report.report_path,
         "notification-title": title,
         "notification-text": text,
     }
+
+
+def _seconds(told: float | None) -> str:
+    return "" if told is None else f"{told:.1f}"
 
 
 def encode(report: Report) -> bytes:
@@ -170,11 +178,17 @@ class Draft:
     page: Iterable[str] = ()  # what a command prints on stdout, off GitHub
     turn: Turn = NO_TURN
     pruning: Pruning | None = None
+    ledger: Standing | None = None
+    record: str = ""  # the id in the ledger, once it has one
+    is_recorded: bool = False  # it is in the bucket's ledger
+    is_second: bool = False  # it began again
     signal: int = 0  # the one that ended the run
+    signalled: float = 0.0  # when it came, by the monotonic clock
     secrets: set[str] = field(default_factory=set, repr=False)  # what the run came to know; no report has it
 
     def begin_again(self) -> None:
         """Forgets what was counted and told: the run starts anew."""
+        self.is_second = True
         count = len(self.tally.roots)
         self.tally = Tally()
         self.tally.open_roots(count)
@@ -223,6 +237,7 @@ class Draft:
             kept=self.kept,
             listing=self.listing.kept() if self.listing else None,
             pruning=self.pruning,
+            ledger=self.ledger,
             problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
             problem_counts=dict(tally.problem_counts),
         )

@@ -9,9 +9,11 @@
 | … with `tags` | PutObjectTagging on P | |
 | backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| restore, verify, drill | PutObject on C/ledger only | |
 | snapshots | GetObject on P | ListObjects under P |
 | prune | GetObject on C | ListObjects under C, ListObjectVersions |
-| … that is applied | PutObject on C/tombstones; DeleteObject on its tombstones, snapshots and history; | |
+| … that is applied | PutObject on C's tombstones, alarms and ledger; | |
+| | DeleteObject on its tombstones, snapshots and history; | |
 | | DeleteObjectVersion on P | |
 
 ListObjectVersions is asked for without a prefix: OSS's documentation names that condition for ListObjects only.
@@ -27,6 +29,7 @@ import json
 from typing import Final
 
 from backup_action.core.address import CATALOGUE
+from backup_action.core.ledger import VERBS
 
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
@@ -36,6 +39,7 @@ _OBJECTS: Final = {
     "drill": ("oss:GetObject", "oss:GetObjectVersion"),
 }
 POLICY_MAX: Final = 2048  # characters that STS takes
+_SPELLED: Final = 160  # characters of a prefix that the right to record a run spells out
 _KEYS: Final[dict[str, object]] = {
     "Effect": "Allow",
     "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
@@ -43,8 +47,28 @@ _KEYS: Final[dict[str, object]] = {
 }
 
 
+def _recording(bucket: str, prefix: str) -> dict[str, object]:
+    """The right to write how a run ended, and nothing else.
+
+    A third copy of the longest prefix would not fit, so of a long one the beginning has to do: then what the role may
+    write is narrowed to the ledgers of all prefixes that begin so.
+    """
+    below = prefix if len(prefix) <= _SPELLED else f"{prefix[:_SPELLED]}*/"
+    return {
+        "Effect": "Allow",
+        "Action": ["oss:PutObject"],
+        "Resource": [f"acs:oss:*:*:{bucket}/{below}{CATALOGUE}/ledger/*"],
+    }
+
+
 _VAULT: Final = ("oss:PutObject", "oss:ListParts", "oss:AbortMultipartUpload")  # of its writer, besides
-_READ: Final = ("snapshots", "index", "keys")  # folders that it reads: what is packed it need not
+_READ: Final = (
+    "snapshots",
+    "index",
+    "keys",
+    "ledger",
+    "tombstones",
+)  # folders that it reads: what is packed it need not
 
 
 def policy(
@@ -64,6 +88,7 @@ def policy(
     actions = [*_OBJECTS[verb], *["oss:DeleteObject"] * delete, *["oss:PutObjectTagging"] * tags]
     statements: list[dict[str, object]] = [
         {"Effect": "Allow", "Action": actions, "Resource": [f"acs:oss:*:*:{bucket}/{prefix}*"]},
+        *([] if "oss:PutObject" in actions or verb not in VERBS else [_recording(bucket, prefix)]),
         {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [f"acs:oss:*:*:{bucket}"], **under},
         _KEYS,
     ]
@@ -88,7 +113,7 @@ def _pruning(bucket: str, prefix: str, *, delete: bool) -> list[dict[str, object
     at = f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/"
     listed = {"Condition": {"StringLike": {"oss:Prefix": [f"{prefix}{CATALOGUE}/*"]}}}
     removing = [
-        _allow(["oss:PutObject"], f"{at}tombstones/*"),
+        _allow(["oss:PutObject"], *(f"{at}{name}/*" for name in ("tombstones", "alarms", "ledger"))),
         _allow(["oss:DeleteObject"], *(f"{at}{name}/*" for name in ("snapshots", "history", "tombstones"))),
         _allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*"),
     ]

@@ -102,9 +102,8 @@ class Packing:
         self._batches = asyncio.Semaphore(workers + 1)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
         try:
-            async with filling(self._packs, self._safe, self._writer.id) as self._filling:
-                async with together() as group:
-                    await self._feed(group, items)
+            async with filling(self._packs, self._safe, self._writer.id) as self._filling, together() as group:
+                await self._feed(group, items)
             self._tally.stored += self._packs.sent
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)

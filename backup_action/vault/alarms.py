@@ -60,7 +60,8 @@ async def store(vault: Vault, snapshot: str, source: str, layout: str, raised: S
         counts[problem.kind.value] = counts.get(problem.kind.value, 0) + 1
     told = [_plain(problem) for problem in raised[:TOLD]]
     alarm = Alarm(FORMAT, snapshot, escape.encodable(source), layout, vault.lease_name, told, counts)
-    await _write_once(vault, snapshot + _ALARM, msgspec.json.encode(alarm))
+    data = vault.ring.seal(msgspec.json.encode(alarm), _about(snapshot))  # it names files
+    await _write_once(vault, snapshot + _ALARM, data)
 
 
 async def open_alarms(vault: Vault) -> list[Alarm]:
@@ -112,9 +113,15 @@ async def _names(vault: Vault) -> set[str]:
 async def _read(vault: Vault, id: str) -> Alarm:
     answer = await vault.bucket.get(f"{vault.prefix}{ALARMS}{id}{_ALARM}")
     try:
-        return msgspec.json.decode(answer.body if answer else b"", type=Alarm)
+        data = vault.ring.open(answer.body if answer else b"", _about(id))
+        return msgspec.json.decode(data, type=Alarm)
     except (msgspec.MsgspecError, ValueError):
         raise Stop(Kind.ALARM_OPEN, id, count=1, cause="damaged") from None
+
+
+def _about(id: str) -> str:
+    """What an alarm of an encrypted vault is sealed about."""
+    return f"alarm {id}"
 
 
 async def _write_once(vault: Vault, name: str, data: bytes) -> None:

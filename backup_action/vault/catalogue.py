@@ -15,8 +15,8 @@ from typing import Final
 import fastcrc
 
 from backup_action.adapters.oss.control import Control
-from backup_action.adapters.oss.data import PAGE, Bucket, Written
-from backup_action.core import selector, snapshot
+from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.core import ledger, selector, snapshot
 from backup_action.core.address import CATALOGUE, LAYOUTS
 from backup_action.core.cipher import RECORD, Unopened
 from backup_action.core.entry import Entry
@@ -26,15 +26,14 @@ from backup_action.core.ring import Ring
 from backup_action.core.snapshot import Head, Snapshot, Unreadable
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
+from backup_action.vault import listing
+from backup_action.vault.listing import LEDGER
 
 SNAPSHOTS: Final = f"{CATALOGUE}/snapshots/"
 LEASE: Final = ".lease"
 ENDING: Final = ".jsonl.zst"
-_PAST_CATALOGUE: Final = f"{CATALOGUE}/~"  # our own names below it begin with letters
-_BEFORE_CATALOGUE: Final = f"{CATALOGUE}/"
 TREE: Final = "tree"  # the layout in which each file is an object under its own path
 SECOND: Final = 16  # characters of an id that say when its run began
-_FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 _HEAD_BYTES: Final = RECORD + 1024  # of a snapshot, enough for its head, sealed or not
 _BLOCK_BYTES: Final = 160 << 10  # the same, where the head shares its block with what can hardly be packed
 
@@ -69,6 +68,7 @@ class Vault:
         self.source = source
         self.layout = layout
         self._layouts = (layout,) if layout else LAYOUTS
+        self._known_of_ledger = False
         self._known: set[str] = set()  # ids that were there when the run began
         self.namesakes: dict[str, Head] = {}  # of other sources whose ids begin like ours, newest first
         digests = [hashlib.sha256(f"{one}\0{source}".encode()).hexdigest() for one in self._layouts]
@@ -99,7 +99,9 @@ class Vault:
 
     async def catalogue(self) -> Catalogue:
         """All snapshots and leases below the prefix."""
-        found = list(await self._range(self.prefix + SNAPSHOTS, "", ""))
+        since = "" if self._known_of_ledger else f"{LEDGER}{ledger.horizon(self.bucket.attempts.now())}"
+        self._known_of_ledger = True
+        found = await listing.snapshots(self.bucket, f"{self.prefix}{CATALOGUE}/", since)
         named = [Stored(o.key.removesuffix(ENDING), o.size, o.etag, o.last_modified) for o in found]
         ours = sorted((o for o in named if snapshot.is_id(o.key)), key=lambda o: (o.last_modified, o.key))
         return Catalogue(ours, {o.key.removesuffix(LEASE): o for o in found if o.key.endswith(LEASE)})
@@ -203,37 +205,12 @@ class Vault:
         return None
 
     async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
-        """Every object below the prefix but the catalogue, in order: one spool a range between two marks.
-
-        The catalogue may hold far more than the tree does, so a range of its own ends before it.
-        """
-        before = [mark for mark in marks if mark < _BEFORE_CATALOGUE]
-        behind = [mark for mark in marks if mark > _PAST_CATALOGUE]
-        starts = ["", *before, _PAST_CATALOGUE, *behind]
-        ends = [*before, _BEFORE_CATALOGUE, *behind, ""]
-        most = [PAGE] * len(before) + [_FEW] + [PAGE] * (len(behind) + 1)
-        return await asyncio.gather(
-            *(self._range(self.prefix, *bounds) for bounds in zip(starts, ends, most, strict=True))
-        )
-
-    async def _range(self, prefix: str, after: str, end: str, most: int = PAGE) -> Spool[Stored]:
-        """Objects behind `after` up to `end`, both below the prefix; "" is no bound. `most` is for the first page."""
-        found: Spool[Stored] = Spool(Stored)
-        more = True
-        while more:
-            objects, more = await self.bucket.page(prefix, prefix + after if after else "", most)
-            for stored in objects:
-                key = stored.key[len(prefix) :]
-                if end and key > end:
-                    return found
-                after = key
-                found.append(Stored(key, stored.size, stored.etag, stored.last_modified))
-            most = PAGE
-        return found
+        """Every object below the prefix but the catalogue, in order: one spool a range between two marks."""
+        return await listing.around(self.bucket, self.prefix, marks)
 
     async def below(self, folder: str, after: str = "", end: str = "") -> Spool[Stored]:
         """Every object of one of our own folders, its key below that; only those behind `after` and up to `end`."""
-        return await self._range(self.prefix + folder, after, end)
+        return await listing.between(self.bucket, self.prefix + folder, after, end)
 
     async def refuse_moved(self, catalogue: Catalogue) -> None:
         """Raises Stop where a snapshot of this source came since the parent was read: two would go on from one."""

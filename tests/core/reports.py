@@ -1,5 +1,6 @@
 """Reports of every sort, for the tests of what people read."""
 
+from backup_action.core.ledger import Standing
 from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
 from backup_action.core.pruning import Fate, Line, Pruning
 from backup_action.core.recent import PastRun, kept
@@ -86,6 +87,7 @@ OK = report(
     requests=141,
     recent=RECENT,
     kept=KEPT,
+    ledger=Standing(30, 29, 720.0, 99, 30),
 )
 INCOMPLETE = report(
     Status.INCOMPLETE,
@@ -115,6 +117,7 @@ INCOMPLETE = report(
     target=Target("mt5-hub-data", "cn-hangzhou", "daily/", "https://oss-cn-hangzhou.aliyuncs.com", history="auto"),
     recent=RECENT[-2:],
     kept=KEPT,
+    ledger=Standing(400, 400, 3725.0, 99, 30),
 )
 DENIED = report(
     Status.DENIED,
@@ -136,7 +139,12 @@ DENIED = report(
     ],
     duration_seconds=2.04,
 )
-REFUSED = report(Status.REFUSED, [Problem(Kind.SOURCE_EMPTY, "data/datasets")], duration_seconds=0.4)
+REFUSED = report(
+    Status.REFUSED,
+    [Problem(Kind.SOURCE_EMPTY, "data/datasets")],
+    duration_seconds=0.4,
+    ledger=Standing(1, 0, None, 99, 30),
+)
 DRY_RUN = report(
     Status.OK, counts=DONE, roots=ROOTS, dry_run=True, identity=IDENTITY, run=Run(host="nas"), source="nas"
 )

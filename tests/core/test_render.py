@@ -240,7 +240,7 @@ def test_a_summary_says_first_what_to_do_then_how_much_and_folds_the_rest(langua
     )
     text = render.summary(report, language)
     assert [line for line in sections(text) if not line.startswith("####")][2:] == [
-        f"### {word(name, language)}" for name in ("problems", "warnings", "numbers", "by-path", "history")
+        f"### {word(name, language)}" for name in ("problems", "warnings", "numbers", "by-path", "ledger", "history")
     ] + list(FOLD[language])
     assert text.endswith(f"|\n\n{FOLD[language][1]}\n")
     folded = text[text.index(FOLD[language][0]) :]

@@ -62,10 +62,17 @@ class Attempts:
         self._calm = Calm(patience.many, patience.few)
         self._offset = 0.0
         self._dice = random.SystemRandom()
+        self.heard = asyncio.Event()  # OSS has answered something for good
 
     def now(self) -> float:
         """Seconds since 1970 by the server's clock, as far as it is known."""
         return time.time() + self._offset
+
+    def beside(self, patience: Patience) -> Attempts:
+        """The same keys, clock and way, but a patience and a calm of its own, and no deadline."""
+        other = Attempts(self.place, self._keys, patience, self.way)
+        other._offset, other.heard = self._offset, self.heard
+        return other
 
     async def run(
         self, once: Callable[[Credentials], Awaitable[T]], *, right: str, key: str = "", absent: bool = False
@@ -102,6 +109,7 @@ class Attempts:
                 attempt += 1
 
     def _answered(self) -> None:
+        self.heard.set()
         self._calm.answered()
         self._allowance.answered()
 

@@ -8,7 +8,8 @@ attempt. Law 3 stands here: a write counts only when OSS's CRC-64 equals ours; a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import copy
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,6 +67,7 @@ class Bucket:
         self.attempts = attempts
         self.place = attempts.place
         self.requests = 0  # sent, retries included
+        self.overheard: Callable[[str, list[Stored], bool], None] | None = None  # is told of every page: prefix first
         self._connections = connections
         self._address = self.place.address
         self._path = f"/{self.place.bucket}"
@@ -89,6 +91,12 @@ class Bucket:
 
     async def __aexit__(self, *error: object) -> None:
         await self._session.close()
+
+    def beside(self, attempts: Attempts) -> Bucket:
+        """The same connections, for requests with another patience, which are counted apart."""
+        other = copy.copy(self)
+        other.attempts, other.requests, other.overheard = attempts, 0, None
+        return other
 
     async def put(self, key: str, data: bytes, crc64: int, headers: Mapping[str, str] = {}) -> Written:
         """Writes an object of at most 5 GB. `crc64` is that of `data` as it was first read."""
@@ -151,6 +159,8 @@ class Bucket:
         objects, more = await self._listed(query)
         if more and (not objects or objects[-1].key <= after):
             raise Stop(Kind.OSS_MALFORMED, prefix, reason="a listing that does not advance")
+        if self.overheard:
+            self.overheard(prefix, objects, more)
         return objects, more
 
     async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import ALARMS, Status
-from backup_action.core.render import history, numbers, pruning, snapshots
+from backup_action.core.render import history, ledger, numbers, pruning, snapshots
 from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
 from backup_action.core.report import Report
@@ -56,6 +56,7 @@ def _blocks(report: Report, language: Language) -> Iterator[str]:
             yield _roots(report, language)
     yield from snapshots.blocks(report, language)
     yield from pruning.blocks(report, language)
+    yield from ledger.blocks(report, language)
     yield from history.blocks(report, language)
     yield _details(report, language)
 

@@ -26,6 +26,7 @@ from backup_action.core.wording import (
     alarms,
     bucket,
     files,
+    ledger,
     network,
     oidc,
     pruning,
@@ -72,6 +73,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **alarms.TEXTS,
     **restoring.TEXTS,
     **pruning.TEXTS,
+    **ledger.TEXTS,
     **warnings.TEXTS,
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from backup_action.core.wording import history, listing, pruning
+from backup_action.core.wording import history, ledger, listing, pruning
 from backup_action.core.wording.text import Word
 
 COMMANDS: Final[Mapping[str, Word]] = {
@@ -100,6 +100,7 @@ WORDS: Final[Mapping[str, Word]] = {
     **history.WORDS,
     **listing.WORDS,
     **pruning.WORDS,
+    **ledger.WORDS,
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
