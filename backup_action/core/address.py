@@ -176,12 +176,31 @@ def tags(all_of_them: tuple[str, ...]) -> tuple[str, ...]:
 
 def rate(text: str) -> str:
     """A number of bytes a second, as digits: `20MB`, `1.5 GiB/s`, `500000`. KB is 1,000 bytes, KiB 1,024."""
-    told = _RATE.fullmatch(text)
-    power = "bkmgt".index(told[2].lower() or "b") if told else 0
-    number = int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
+    number = _bytes(text)
     if not 1024 <= number < 10**15:
         raise ValueError("bytes a second from 1 KiB up, such as `20MB` or `1.5 GiB`")
     return str(number)
+
+
+def volume(text: str) -> str:
+    """A number of bytes, as digits: `500MB`, `1.5 GiB`, `500000`."""
+    number = _bytes(text)
+    if text.endswith("/s") or not 1 <= number < 10**18:
+        raise ValueError("bytes, such as `500MB` or `1.5 GiB`")
+    return str(number)
+
+
+def _bytes(text: str) -> int:
+    told = _RATE.fullmatch(text)
+    power = "bkmgt".index(told[2].lower() or "b") if told else 0
+    return int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
+
+
+def digest(text: str) -> str:
+    """A SHA-256, in lower case."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise ValueError("64 hex digits, as the output `snapshot-digest` has them")
+    return text.lower()
 
 
 def proxy(text: str) -> str:

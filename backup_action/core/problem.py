@@ -134,6 +134,8 @@ class Kind(enum.StrEnum):
     SNAPSHOT_FORMAT = "snapshot.format"
     SNAPSHOT_UNKNOWN = "snapshot.unknown"
     SNAPSHOT_INCOMPLETE = "snapshot.incomplete"
+    SNAPSHOT_CHAIN = "snapshot.chain"
+    SNAPSHOT_DIGEST = "snapshot.digest"
     CONTENT_MISSING = "content.missing"
     CONTENT_ALTERED = "content.altered"
     CONTENT_FROZEN = "content.frozen"
@@ -149,6 +151,8 @@ class Kind(enum.StrEnum):
     FILE_LATE = "file.late"
     HISTORY_UNKEPT = "history.unkept"
 
+    DRILL_EMPTY = "drill.empty"
+    DRILL_FORMAT = "drill.format"
     HISTORY_OFF = "history.off"
     DELETE_HELD = "delete.held"
     FILE_SPECIAL = "file.special"
@@ -185,6 +189,7 @@ _BY_START: Final[Mapping[str, Status]] = {
     "history": Status.INCOMPLETE,
     "delete": Status.OK,
     "drift": Status.OK,
+    "drill": Status.OK,
     "keys": Status.OK,
     "policy": Status.OK,
     "notify": Status.OK,
@@ -204,6 +209,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.PARENT_MOVED: Status.BUSY,
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
+    Kind.DRILL_EMPTY: Status.USAGE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,

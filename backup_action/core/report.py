@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
+from backup_action.core.drill import Drilled
 from backup_action.core.problem import EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
 from backup_action.core.recent import Kept, PastRun
+from backup_action.core.snapshot import Snapshot
 from backup_action.core.tally import Tally
+from backup_action.core.verification import Verification
 
 __all__ = ["KEPT_PROBLEMS", "Counts", "Draft", "Report", "RootLine", "Run", "SnapshotLine", "Target"]
 
@@ -48,6 +51,13 @@ class SnapshotLine(msgspec.Struct, frozen=True):
     sequence: int
     parent_id: str = ""
     parent_digest: str = ""
+
+    @staticmethod
+    def of(snapshot: Snapshot) -> SnapshotLine:
+        """What the report says of a snapshot that was read."""
+        parent = snapshot.head.parent
+        grew = (parent.id, parent.digest) if parent else ("", "")
+        return SnapshotLine(snapshot.id, snapshot.foot.digest, snapshot.head.sequence, *grew)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -85,6 +95,8 @@ class Report(msgspec.Struct, frozen=True):
     foreign_objects: int = 0  # under the prefix, named by no snapshot that was looked at
     snapshot: SnapshotLine | None = None
     verified: bool = False  # everything sent confirmed by CRC-64, everything else by the listing
+    verification: Verification | None = None  # of `verify`
+    drill: Drilled | None = None  # of `drill`
     requests: int = 0  # to the bucket, retries included
     recent: list[PastRun] = []  # the last runs that committed, oldest first; this one too, if it did
     kept: Kept | None = None  # the snapshots of this source that the bucket has
@@ -114,12 +126,20 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "files-failed": str(counts.files_failed),
         "bytes-total": str(counts.bytes_total),
         "bytes-uploaded": str(counts.bytes_uploaded),
+        "files-damaged": str(damaged(report)),
         "verified": "true" if report.verified else "false",
+        "drill-files": str(report.drill.files) if report.drill else "",
+        "restore-estimate-seconds": f"{report.drill.estimate:.0f}" if report.drill else "",
         "duration-seconds": f"{report.duration_seconds:.1f}",
         "report-path": report.report_path,
         "notification-title": title,
         "notification-text": text,
     }
+
+
+def damaged(report: Report) -> int:
+    """Files whose content the bucket does not have, or has no longer as the snapshot states it."""
+    return sum(report.problem_counts.get(kind.value, 0) for kind in (Kind.CONTENT_MISSING, Kind.CONTENT_ALTERED))
 
 
 def encode(report: Report) -> bytes:
@@ -148,6 +168,8 @@ class Draft:
     tally: Tally = field(default_factory=Tally)
     snapshot: SnapshotLine | None = None
     verified: bool = False
+    verification: Verification | None = None
+    drill: Drilled | None = None
     requests: int = 0
     recent: list[PastRun] = field(default_factory=list)
     kept: Kept | None = None
@@ -194,6 +216,8 @@ class Draft:
             foreign_objects=tally.foreign,
             snapshot=self.snapshot,
             verified=self.verified,
+            verification=self.verification,
+            drill=self.drill,
             requests=self.requests,
             recent=self.recent,
             kept=self.kept,

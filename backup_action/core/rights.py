@@ -8,6 +8,7 @@
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| verify, drill | GetObject, GetObjectVersion on P | ListObjects under P |
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket. A bucket may encrypt by KMS whatever the settings

@@ -119,12 +119,20 @@ class Vault:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
         return [id for id in self._known if self._has_our_tag(id)]
 
+    def own(self, catalogue: Catalogue) -> list[str]:
+        """Ids that may be of this source, by their tags, oldest first; `is_own` tells."""
+        return [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
+
+    def is_own(self, found: Snapshot) -> bool:
+        """Whether a snapshot is of this source and layout."""
+        return self._is_ours(found.head)
+
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
         catalogue = await self.catalogue()
         if text == selector.LATEST and (newest := await self.parent(catalogue)):
             return newest
-        ids = [stored.key for stored in catalogue.snapshots if self._has_our_tag(stored.key)]
+        ids = self.own(catalogue)
         while True:
             id = selector.choose(text, ids)
             is_named = id.startswith(text)
@@ -192,6 +200,10 @@ class Vault:
         return await asyncio.gather(
             *(self._range(self.prefix, *bounds) for bounds in zip(starts, ends, most, strict=True))
         )
+
+    async def below(self, place: str) -> Spool[Stored]:
+        """Every object below a place of ours; keys are below that."""
+        return await self._range(self.prefix + place, "", "")
 
     async def _range(self, prefix: str, after: str, end: str, most: int = PAGE) -> Spool[Stored]:
         """Objects behind `after` up to `end`, both below the prefix; "" is no bound. `most` is for the first page."""

@@ -34,6 +34,7 @@ from backup_action.core.wording import (
     settings,
     sts,
     vault,
+    verifying,
     warnings,
 )
 from backup_action.core.wording.text import Both, Language, Text
@@ -66,6 +67,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **files.TEXTS,
     **safety.TEXTS,
     **restoring.TEXTS,
+    **verifying.TEXTS,
     **warnings.TEXTS,
 }
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from backup_action.core.wording import history
+from backup_action.core.wording import history, verifying
 from backup_action.core.wording.text import Word
 
 COMMANDS: Final[Mapping[str, Word]] = {
     "backup": Word("备份", "Backup"),
     "restore": Word("恢复", "Restore"),
     "verify": Word("校验", "Verification"),
+    "drill": Word("恢复演练", "Restore drill"),
     "prune": Word("清理", "Pruning"),
     "snapshots": Word("列出快照", "List of snapshots"),
     "doctor": Word("体检", "Check-up"),
@@ -39,6 +40,7 @@ STATUSES: Final[Mapping[str, Word]] = {
 }
 
 VERDICTS: Final[Mapping[str, Word]] = {
+    **verifying.VERDICTS,
     "ok": Word("{command}已完成，没有遗漏。", "{command} complete; nothing was skipped."),
     "ok-dry": Word(
         "试运行已完成，没有写入任何内容；以下数字是正式运行时的预计结果。",
@@ -93,6 +95,8 @@ VERDICTS: Final[Mapping[str, Word]] = {
 
 WORDS: Final[Mapping[str, Word]] = {
     **history.WORDS,
+    **verifying.WORDS,
+    "semicolon": Word("；", "; "),
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
