@@ -37,6 +37,7 @@ class Evidence(Protocol):
 
     def weigh(self, entries: Iterable[Entry]) -> Iterator[Weighed]: ...  # noqa: D102
     async def ask(self, weighed: Weighed) -> Proof: ...  # noqa: D102
+    async def fits(self, weighed: Weighed) -> bool: ...  # noqa: D102
 
 
 class Proving:
@@ -99,7 +100,14 @@ class Proving:
         else:
             async with self._big:
                 proof = await self._fetched(entry, self._stretches)
-        self._note(entry, proof)
+        self._note(entry, await self._with_listing(weighed, proof))
+
+    async def _with_listing(self, weighed: Weighed, proof: Proof) -> Proof:
+        """What a read alone does not tell: that something follows the content, or stands in its place."""
+        if proof is Proof.READ and not weighed.is_listed and not await self._evidence.fits(weighed):
+            return Proof.ALTERED
+        is_other = weighed.there is not None and not weighed.entry.has_version
+        return Proof.ALTERED if proof is Proof.MISSING and is_other else proof
 
     async def _fetched(self, entry: Entry, read: Callable[[Entry, int], Awaitable[None]]) -> Proof:
         """Whether any place has the content; each is asked twice, since what is altered on the way is no damage."""

@@ -2,7 +2,7 @@
 
 The files' own objects are told by the listing. What that does not prove may be an old version, or lie in the history,
 or be the same content put there anew: the history is listed once, and what is left is asked for by a HEAD, one for each
-place. Another layout's evidence has the same three methods.
+place. Another layout's evidence has the same methods.
 """
 
 from __future__ import annotations
@@ -59,6 +59,15 @@ class Evidence:
                 return Proof.ASKED
             is_other = is_other or answer is not None
         return Proof.ALTERED if is_other else Proof.MISSING
+
+    async def fits(self, weighed: Weighed) -> bool:
+        """Whether an object of just the file's size is where its content may be: behind what is read there is no more.
+
+        A version never changes, so its size needs no proof.
+        """
+        entry, is_listed, there = weighed
+        same = is_listed or entry.has_version or (there is not None and there.size == entry.size)
+        return same or (await self._history()).look(entry)[0]
 
     async def _head(self, key: str, version: str) -> tuple[str, str, str] | None:
         """Size, CRC-64 and ETag of an object or version; None where there is none."""
