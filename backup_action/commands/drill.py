@@ -120,6 +120,6 @@ def told(sample: Sample, large: Pile, small: Pile, formats: list[FormatLine]) ->
         seconds=round(large.seconds + small.seconds, 3),
         snapshot_files=sample.files,
         snapshot_bytes=sample.bytes,
-        estimate=round(drill.estimate(large, small, sample.files, sample.bytes), 1),
+        estimate=round(drill.estimate(large, small, sample.files, sample.bytes), 3),
         formats=formats,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Mapping
@@ -129,7 +130,9 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "files-damaged": str(damaged(report)),
         "verified": "true" if report.verified else "false",
         "drill-files": str(report.drill.files) if report.drill else "",
-        "restore-estimate-seconds": f"{report.drill.estimate:.0f}" if report.drill else "",
+        "restore-estimate-seconds": str(math.ceil(report.drill.estimate))
+        if report.drill and report.drill.estimate
+        else "",
         "duration-seconds": f"{report.duration_seconds:.1f}",
         "report-path": report.report_path,
         "notification-title": title,
