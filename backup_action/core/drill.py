@@ -72,7 +72,8 @@ def pick(files: Entries, budget: int, day: int) -> Sample:
         if best is not None:
             chosen.setdefault(best.path, best)
     room = budget - sum(entry.size for entry in chosen.values())
-    for entry in _turn(files, room, count, size, day):
+    rest = size - sum(entry.size for entry in chosen.values())
+    for entry in _turn(files, room, count - len(chosen), rest, day):
         if entry.path not in chosen and entry.size <= room:
             room -= entry.size
             chosen[entry.path] = entry
@@ -93,9 +94,9 @@ def _largeness(entry: Entry) -> tuple[int, str]:
 
 def _turn(files: Entries, room: int, count: int, size: int, day: int) -> list[Entry]:
     """The files whose turn it is, in an order that is another each day: who finds no room is not always the same."""
-    if room <= 0 or not count:
+    if count <= 0 or room < (size > 0):
         return []
-    of = max(-(-size // room), -(-count // MOST))
+    of = max(-(-size // max(room, 1)), -(-count // MOST))
     share = Share(day % of + 1, of)
     return sorted((entry for entry in files() if share.has(entry.path)), key=lambda entry: _shuffled(entry.path, day))
 

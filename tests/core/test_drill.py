@@ -42,9 +42,10 @@ def test_a_sample_keeps_its_budget_and_has_the_extremes(files: list[Any], budget
 
 
 def test_the_oldest_and_the_largest_that_fit_are_in_it() -> None:
-    made = entries([(10, 5), (400, 9), (300, 1), (2000, 7), (1, 3)] + [(1, 4)] * 100)
-    found = {entry.path for entry in pick(giving(made), 1000, 0).entries}
-    assert {"0001", "0002"} < found and "0003" not in found, "400 bytes is the newest, 300 the oldest and largest left"
+    made = entries([(10, 9), (20, 1), (900, 5), (2000, 7)] + [(5, 4)] * 2000)
+    for day in range(20):
+        found = {entry.path for entry in pick(giving(made), 1000, day).entries}
+        assert {"0000", "0001", "0002"} < found and "0003" not in found
 
 
 def test_as_many_days_as_shares_come_by_every_file_that_fits() -> None:
