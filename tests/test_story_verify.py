@@ -156,6 +156,8 @@ def test_old_content_is_proven_in_the_history_and_its_damage_told_with_the_snaps
     ended = verify(box, "--all-snapshots")
     assert ended.code == 0 and (proofs(ended).listed, proofs(ended).snapshots) == (9, 3), ended.text
     assert box.sent("oss.head") == heads, "the listing of the history is enough"
+    box.post("faults", [{"kind": "alter", "request": "get", "key": "p/.oss-backup/history/*", "after": 1, "count": 1}])
+    assert verify(box, "--all-snapshots", "--read").code == 0, "what was altered on the way once is no damage"
     client, shas = box.client(), {name: hashlib.sha256(data).hexdigest() for name, data in old.items()}
     keys = {name: f"p/.oss-backup/history/{sha[:2]}/{sha}" for name, sha in shas.items()}
     client.delete_object(keys["removed"])
@@ -320,6 +322,10 @@ def test_a_version_that_oss_never_gave_costs_one_file_and_not_the_run(box: Box) 
     box.client().delete_object("p/t/a")
     ended = verify(box)
     assert (ended.code, found(ended)) == (6, {"t/a": "content.missing"}), ended.text
+    refuse = {"kind": "status", "request": "head", "key": "p/t/a", "status": 400, "code": "InvalidArgument"}
+    box.post("faults", [refuse | {"count": -1}])
+    ended = verify(box)
+    assert (ended.code, found(ended)) == (6, {"t/a": "content.missing"}), "as OSS may say it"
 
 
 def test_an_archive_is_whole_by_the_listing_and_frozen_to_a_reader(box: Box) -> None:

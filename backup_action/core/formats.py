@@ -32,6 +32,7 @@ RATIO: Final = 500  # and so many times its size, beyond `FREE`
 FREE: Final = 64 << 20  # bytes that any file may unpack to
 PIECE: Final = 1 << 20  # bytes at a time
 WHOLE: Final = 32 << 20  # bytes of what is read in one go: a JSON value, or a line of them
+DENSE: Final = 1024  # bytes of zstd at a time: they unpack to 32 MiB at most
 ROW: Final = 4 << 20  # bytes of one row of a table
 DIRECTORY: Final = 6 << 20  # bytes of an archive's directory: some 100,000 members
 
@@ -197,22 +198,22 @@ def _gzip(stream: Capped, limit: int) -> bool:
 
 
 def _zstd(stream: Capped, limit: int) -> bool:
+    """Each frame, one after another, in pieces so small that even the densest unpacks to little."""
     reader = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    data = stream.read(PIECE)
-    if not data:
-        raise Malformed("it is empty")
-    done = 0
-    while data:
-        frame = reader.decompressobj()
-        while not frame.eof:
-            if not data:
-                raise Malformed("it is cut short")
-            piece, data = data[:4096], data[4096:]  # the densest 4 KiB unpack to 128 MiB at most
-            done += len(frame.decompress(piece))
-            data = data or stream.read(PIECE)
-            if done > limit:
-                raise TooMuch
-        data = frame.unused_data + data
+    done, frame = 0, reader.decompressobj()
+    is_open = None  # before the first frame; then whether one has begun and not ended
+    while data := stream.read(PIECE):
+        for start in range(0, len(data), DENSE):
+            rest = data[start : start + DENSE]
+            while rest:
+                done += len(frame.decompress(rest))
+                if done > limit:
+                    raise TooMuch
+                is_open, rest = not frame.eof, frame.unused_data
+                if frame.eof:
+                    frame = reader.decompressobj()
+    if is_open is not False:
+        raise Malformed("it is empty" if is_open is None else "it is cut short")
     return False
 
 

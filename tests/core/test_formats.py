@@ -102,7 +102,7 @@ def bombs() -> dict[str, tuple[bytes, int]]:
     claims = bytes(10 << 20) + end[:12] + struct.pack("<II", 10 << 20, 0) + end[20:]
     return {
         "bomb.gz": (gzip.compress(bytes(70 << 20)), 32),
-        "bomb.zst": (b"".join([*map(frame.compress, [bytes(1 << 20)] * 300), frame.flush()]), 110),
+        "bomb.zst": (b"".join([*map(frame.compress, [bytes(1 << 20)] * 300), frame.flush()]), 90),
         "bomb.zip": (zipped({str(number): bytes(35 << 20) for number in range(2)}), 32),
         "row.csv": (b'a,"\n' + b'",a,"\n' * (2 << 20), 100),  # one row without end
         "long.csv": (b"a," * (3 << 20), 100),
