@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from box import Box, Ended
 from test_story_action import act
 
@@ -106,6 +107,7 @@ def test_a_signal_ends_it_and_nothing_is_left(box: Box) -> None:
         assert ended.code == 128 + number and not left(box.folder), ended.text
 
 
+@pytest.mark.slow
 def test_what_a_killed_drill_left_the_next_takes_away_and_no_other(box: Box) -> None:
     lay(box, a=b"1", slow=b"2")
     box.post("faults", [{"kind": "stall", "request": "get", "key": "p/t/slow", "seconds": 30, "count": -1}])

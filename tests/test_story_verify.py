@@ -208,6 +208,7 @@ def test_versions_are_asked_for_where_they_are_not_the_newest(box: Box) -> None:
         assert ended.told.problems[0].facts["snapshots"] == told[1][0]["head"]["id"]
 
 
+@pytest.mark.slow
 def test_the_bucket_where_versioning_was_suspended(own: Box) -> None:
     bucket = own.sandbox.environment["OSS_SANDBOX_VERSIONED_BUCKET"]
     environ = {"OSS_BACKUP_BUCKET": bucket}
