@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
-from backup_action.core import address, retention, selector
+from backup_action.core import address, retention, selector, verification
 from backup_action.core.restoring import OVERWRITE
 
 BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
@@ -96,7 +96,7 @@ class Settings:
     json: bool = _row(
         False, "Print one JSON document on stdout in place of a table; not on GitHub.", verbs=("snapshots",)
     )
-    target: str = _row("", "The folder to restore to.", verbs=("restore",))
+    target: str = _row("", "The folder to restore to.", verbs=("restore", "drill"))
     overwrite: str = _row(
         "if-changed",
         "What to do about files that are in the target: `if-changed`, `always`, `if-newer` or `never`.",
@@ -124,6 +124,19 @@ class Settings:
     max_prune: int = _row(
         50, "Percent of the snapshots that one run may mark or remove, 0 to 100.", high=100, verbs=("prune",)
     )
+    all_snapshots: bool = _row(False, "Verify every snapshot of the source, not just one.", verbs=("verify",))
+    read: bool = _row(False, "Read all content and hold it against its SHA-256.", verbs=("verify",))
+    read_subset: str = _row(
+        "",
+        "Read one share of the files only: `3/30`, or `auto/30`, which takes turns by the day.",
+        rule=verification.subset,
+        verbs=("verify",),
+    )
+    expect_digest: str = _row(
+        "", "The digest that the snapshot must have: the output `snapshot-digest`.", rule=address.digest,
+        verbs=("verify",),
+    )  # fmt: skip
+    drill_bytes: str = _row("1GiB", "Most bytes that a drill restores.", rule=address.size, verbs=("drill",))
     layout: str = _row(
         "tree",
         "How files lie in the bucket: `tree`, each an object of its own, or `vault`, in packs of shared chunks.",

@@ -197,6 +197,13 @@ def _bytes(told: re.Match[str] | None) -> int:
     return int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
 
 
+def digest(text: str) -> str:
+    """A SHA-256, in lower case."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise ValueError("64 hex digits, as the output `snapshot-digest` has them")
+    return text.lower()
+
+
 def proxy(text: str) -> str:
     """An HTTP proxy: `http://[user:password@]host:port`, nothing behind it."""
     rule = "`http://host:port`, or `http://user:password@host:port`"

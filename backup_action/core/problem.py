@@ -142,6 +142,8 @@ class Kind(enum.StrEnum):
     SNAPSHOT_INCOMPLETE = "snapshot.incomplete"
     SNAPSHOT_FUTURE = "snapshot.future"
     TOMBSTONE_DAMAGED = "tombstone.damaged"
+    SNAPSHOT_CHAIN = "snapshot.chain"
+    SNAPSHOT_DIGEST = "snapshot.digest"
     CONTENT_MISSING = "content.missing"
     CONTENT_ALTERED = "content.altered"
     CONTENT_FROZEN = "content.frozen"
@@ -169,6 +171,8 @@ class Kind(enum.StrEnum):
     FILE_LATE = "file.late"
     HISTORY_UNKEPT = "history.unkept"
 
+    DRILL_EMPTY = "drill.empty"
+    DRILL_FORMAT = "drill.format"
     HISTORY_OFF = "history.off"
     DELETE_HELD = "delete.held"
     FILE_SPECIAL = "file.special"
@@ -211,6 +215,7 @@ _BY_START: Final[Mapping[str, Status]] = {
     "delete": Status.OK,
     "drift": Status.OK,
     "alarm": Status.OK,
+    "drill": Status.OK,
     "keys": Status.OK,
     "policy": Status.OK,
     "ledger": Status.OK,
@@ -234,6 +239,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.SNAPSHOT_FUTURE: Status.OK,
     Kind.PRUNE_HELD: Status.INCOMPLETE,
+    Kind.DRILL_EMPTY: Status.USAGE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,

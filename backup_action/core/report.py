@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterable, Mapping
@@ -10,13 +11,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
+from backup_action.core.drill import Drilled
 from backup_action.core.ledger import Standing
 from backup_action.core.listing import Told, View
 from backup_action.core.problem import ALARMS, EXIT_CODES, SEVERITY, STATUS, Kind, Problem, Status, severest
 from backup_action.core.pruning import Pruning
 from backup_action.core.recent import Kept, PastRun
 from backup_action.core.reread import NO_TURN, Turn
+from backup_action.core.snapshot import Snapshot
 from backup_action.core.tally import Tally
+from backup_action.core.verification import Verification
 
 __all__ = ["KEPT_PROBLEMS", "Counts", "Draft", "Report", "RootLine", "Run", "SnapshotLine", "Target"]
 
@@ -52,6 +56,13 @@ class SnapshotLine(msgspec.Struct, frozen=True):
     sequence: int
     parent_id: str = ""
     parent_digest: str = ""
+
+    @staticmethod
+    def of(snapshot: Snapshot) -> SnapshotLine:
+        """What the report says of a snapshot that was read."""
+        parent = snapshot.head.parent
+        grew = (parent.id, parent.digest) if parent else ("", "")
+        return SnapshotLine(snapshot.id, snapshot.foot.digest, snapshot.head.sequence, *grew)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -94,6 +105,8 @@ class Report(msgspec.Struct, frozen=True):
     foreign_objects: int = 0  # under the prefix, named by no snapshot that was looked at
     snapshot: SnapshotLine | None = None
     verified: bool = False  # everything sent confirmed by CRC-64, everything else by the listing
+    verification: Verification | None = None  # of `verify`
+    drill: Drilled | None = None  # of `drill`
     requests: int = 0  # to the bucket, retries included
     recent: list[PastRun] = []  # the last runs that committed, oldest first; this one too, if it did
     kept: Kept | None = None  # the snapshots of this source that the bucket has
@@ -131,7 +144,12 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
         "snapshots-marked": str(pruned.marked + pruned.waiting) if pruned else "",
         "snapshots-removed": str(pruned.removed) if pruned else "",
         "bytes-freed": str(pruned.bytes_freed) if pruned else "",
+        "files-damaged": str(damaged(report)),
         "verified": "true" if report.verified else "false",
+        "drill-files": str(report.drill.files) if report.drill else "",
+        "restore-estimate-seconds": str(math.ceil(report.drill.estimate))
+        if report.drill and report.drill.estimate
+        else "",
         "duration-seconds": f"{report.duration_seconds:.1f}",
         "success-rate-30d": report.ledger.rate if report.ledger else "",
         "p95-duration-seconds": _seconds(report.ledger.p95_seconds) if report.ledger else "",
@@ -143,6 +161,11 @@ def outputs(report: Report, *, title: str, text: str) -> Mapping[str, str]:
 
 def _seconds(told: float | None) -> str:
     return "" if told is None else f"{told:.1f}"
+
+
+def damaged(report: Report) -> int:
+    """Files whose content the bucket does not have, or has no longer as the snapshot states it."""
+    return sum(report.problem_counts.get(kind.value, 0) for kind in (Kind.CONTENT_MISSING, Kind.CONTENT_ALTERED))
 
 
 def encode(report: Report) -> bytes:
@@ -171,6 +194,8 @@ class Draft:
     tally: Tally = field(default_factory=Tally)
     snapshot: SnapshotLine | None = None
     verified: bool = False
+    verification: Verification | None = None
+    drill: Drilled | None = None
     requests: int = 0
     recent: list[PastRun] = field(default_factory=list)
     kept: Kept | None = None
@@ -232,6 +257,8 @@ class Draft:
             foreign_objects=tally.foreign,
             snapshot=self.snapshot,
             verified=self.verified,
+            verification=self.verification,
+            drill=self.drill,
             requests=self.requests,
             recent=self.recent,
             kept=self.kept,

@@ -9,6 +9,7 @@
 | … with `tags` | PutObjectTagging on P | |
 | backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
 | restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| verify, drill | GetObject, GetObjectVersion on P | ListObjects under P |
 | restore, verify, drill | PutObject on C/ledger only | |
 | snapshots | GetObject on P | ListObjects under P |
 | prune | GetObject on C | ListObjects under C, ListObjectVersions |

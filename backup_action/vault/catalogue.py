@@ -150,12 +150,16 @@ class Vault:
             raise Stop(Kind.OSS_MALFORMED, self._snapshot_key(id), reason="an answer without a date")
         return calendar.timegm(parsed)
 
+    def own(self, catalogue: Catalogue) -> list[str]:
+        """Ids that may be of this source, by their tags, oldest first; `is_own` tells."""
+        return [stored.key for stored in catalogue.snapshots if self.has_our_tag(stored.key)]
+
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
         catalogue = await self.catalogue()
         if text == selector.LATEST and (newest := await self.parent(catalogue)):
             return newest
-        ids = [stored.key for stored in catalogue.snapshots if self.has_our_tag(stored.key)]
+        ids = self.own(catalogue)
         while True:
             id = selector.choose(text, ids)
             is_named = id.startswith(text)

@@ -1,10 +1,12 @@
 """Reports of every sort, for the tests of what people read."""
 
+from backup_action.core.drill import Drilled, FormatLine
 from backup_action.core.ledger import Standing
 from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
 from backup_action.core.pruning import Fate, Line, Pruning
 from backup_action.core.recent import PastRun, kept
 from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
+from backup_action.core.verification import Verification
 
 RUN = Run(
     host="runner-01",
@@ -173,6 +175,39 @@ INTERRUPTED = report(
     recent=RECENT[:-1],
     kept=kept(run.id for run in RECENT[:-1]),
 )
+VERIFIED = report(
+    Status.DAMAGED,
+    [
+        Problem(
+            Kind.CONTENT_MISSING, "data/`a`|.csv", {"cause": "verify", "snapshots": f"{SNAPSHOT.id}, {RECENT[0].id}"}
+        ),
+        Problem(Kind.CONTENT_ALTERED, "data/b.csv", {"cause": "verify"}),
+        Problem(Kind.CONTENT_FROZEN, "data/c.csv", {"cause": "verify"}),
+        Problem(
+            Kind.SNAPSHOT_CHAIN,
+            RECENT[1].id,
+            {"child": SNAPSHOT.id, "expected": "2c26b46b" * 8, "found": "9f86d081" * 8},
+        ),
+        Problem(Kind.SNAPSHOT_DIGEST, SNAPSHOT.id, {"expected": "2c26b46b" * 8, "found": "9f86d081" * 8}),
+    ],
+    command="verify",
+    counts=Counts(12_345, 411, 11_931, 0, 3, 48_318_382_080, 1_610_612_736),
+    snapshot=SNAPSHOT,
+    verification=Verification(31, 32, 1, False, 11_000, 931, 411, 1_610_612_736, "3/30", 2, 1),
+    requests=1_400,
+)
+DRILLED = report(
+    Status.OK,
+    [Problem(Kind.DRILL_FORMAT, "data/odd.json", {"format": "JSON", "reason": "it is cut short"})],
+    command="drill",
+    counts=Counts(1_003, 1_003, 0, 0, 0, 900_000_000, 900_000_000),
+    snapshot=SNAPSHOT,
+    verified=True,
+    drill=Drilled(
+        1_003, 900_000_000, 61.2, 12_345, 48_318_382_080, 3_912.4,
+        [FormatLine("CSV", 700, even=690), FormatLine("JSON", 3, 1), FormatLine("Parquet", passed=200)],
+    ),
+)  # fmt: skip
 UNDELIVERED = report(
     Status.OK,
     [Problem(Kind.NOTIFY_FAILED, "DingTalk", {"cause": "keyword", "errcode": "310000", "errmsg": "keywords not in"})],
@@ -266,6 +301,8 @@ GOLDEN = {
     "encrypted": ENCRYPTED,
     "prune": PRUNE,
     "prune-dry": PRUNE_DRY,
+    "verify": VERIFIED,
+    "drill": DRILLED,
 }
 EVERY_STATUS = [
     *GOLDEN.values(),

@@ -150,7 +150,7 @@ def test_ids_are_found_by_whose_they_are() -> None:
     assert not ledger.is_id(id, ledger.tag("s", "restore")) and not ledger.is_id(id + "0", ledger.tag("s", "backup"))
 
 
-@pytest.mark.parametrize("verb", ["backup", "restore", "snapshots", "verify", "drill", "prune"])
+@pytest.mark.parametrize("verb", ["backup", "restore", "snapshots", "verify", "drill"])
 def test_verbs_that_read_may_write_to_the_ledger_alone(verb: str) -> None:
     prefix = "p" * (PREFIX_MAX - 1) + "/"
     text = rights.policy(verb, "b" * 63, prefix, delete=True, tags=True)

@@ -60,7 +60,7 @@ def test_the_fixed_words_have_the_same_places_in_both_languages(words: dict[str,
 def test_every_status_has_a_name_and_a_verdict() -> None:
     endings = {status.value for status in Status} | {"undelivered", "no-report", "alarm"}
     assert set(STATUSES) == endings
-    assert set(VERDICTS) == endings | {"ok-dry", "incomplete-dry", "ok-notify", "ok-restore"}
+    assert set(VERDICTS) == endings | {"ok-dry", "incomplete-dry", "ok-notify", "ok-restore", "ok-verify", "ok-drill"}
 
 
 def test_settings_named_in_advice_exist() -> None:
@@ -244,7 +244,14 @@ def _sample(value: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(value)
 
 
-ROOMS_WITH_RULES = ["settings.py", "core/address.py", "core/place.py", "core/selection.py", "adapters/config.py"]
+ROOMS_WITH_RULES = [
+    "settings.py",
+    "core/address.py",
+    "core/place.py",
+    "core/selection.py",
+    "core/verification.py",
+    "adapters/config.py",
+]
 
 
 def test_every_rule_of_a_setting_is_told_in_chinese() -> None:

@@ -119,9 +119,9 @@ class Bucket:
             Kind.STORED_MISMATCH, key, sent=crc64, stored=told or "no x-oss-hash-crc64ecma", request_id=request_id
         )
 
-    async def head(self, key: str) -> Answer | None:
-        """The object's headers; None where there is none."""
-        return await self._or_none("HEAD", key)
+    async def head(self, key: str, version: str = "") -> Answer | None:
+        """The headers of the object, or of one of its versions; None where there is none."""
+        return await self._or_none("HEAD", key, version=version)
 
     async def get(self, key: str, *, first: int = 0) -> Answer | None:
         """The object in memory, or its `first` bytes; None where there is none."""
@@ -145,9 +145,13 @@ class Bucket:
         query, right = ({"versionId": version}, "oss:DeleteObjectVersion") if version else ({}, "oss:DeleteObject")
         await self.call("DELETE", key, query, right=right)
 
-    async def _or_none(self, method: str, key: str, headers: Mapping[str, str] = {}) -> Answer | None:
+    async def _or_none(
+        self, method: str, key: str, headers: Mapping[str, str] = {}, version: str = ""
+    ) -> Answer | None:
+        query = {"versionId": version} if version else {}
+        right = "oss:GetObjectVersion" if version else "oss:GetObject"
         try:
-            return await self.call(method, key, {}, headers, right="oss:GetObject", absent=True)
+            return await self.call(method, key, query, headers, right=right, absent=True)
         except Refusal:
             return None
 

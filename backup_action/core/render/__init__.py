@@ -6,7 +6,18 @@ Pure. Every text from outside goes through `core.escape`; every limit of a reade
 from backup_action.core.render.lines import Annotation, annotations, lines, title
 from backup_action.core.render.message import Message, message
 from backup_action.core.render.problems import ALARMING
-from backup_action.core.render.progress import cells, committing, looking, progress, reading, restoring, sending
+from backup_action.core.render.progress import (
+    cells,
+    committing,
+    drilling,
+    looking,
+    progress,
+    reading,
+    restoring,
+    sending,
+    verifying,
+    walking,
+)
 from backup_action.core.render.snapshots import page
 from backup_action.core.render.summary import summary
 
@@ -17,6 +28,7 @@ __all__ = [
     "annotations",
     "cells",
     "committing",
+    "drilling",
     "lines",
     "looking",
     "message",
@@ -27,4 +39,6 @@ __all__ = [
     "sending",
     "summary",
     "title",
+    "verifying",
+    "walking",
 ]

@@ -7,7 +7,7 @@ import msgspec
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import ALARMS, Kind, Problem, Status
-from backup_action.core.render import numbers, pruning
+from backup_action.core.render import numbers, pruning, verification
 from backup_action.core.render.problems import Group, groups, is_alarming, quoting, warnings
 from backup_action.core.report import Report
 from backup_action.core.wording import Language, word, word_of
@@ -144,6 +144,7 @@ def lines(report: Report, language: Language) -> list[str]:
         result.append(word("snapshot", language) + colon + report.snapshot.id)
         result.append(word("digest", language) + colon + report.snapshot.digest)
     result += pruning.lines(report, language)
+    result += verification.lines(report, language)
     for group in groups(report, CONSOLE_PROBLEMS):
         result += _problem_lines(group, language)
     if report.report_path and not report.run.run_id:

@@ -13,7 +13,7 @@ import msgspec
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import Kind, Status
-from backup_action.core.render import history, ledger, numbers, pruning
+from backup_action.core.render import history, ledger, numbers, pruning, verification
 from backup_action.core.render.lines import figures, icon, title, verdict
 from backup_action.core.render.problems import Group, groups, quoting
 from backup_action.core.report import Report
@@ -90,6 +90,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
         yield "digest-short", _chat(snapshot.digest[:16])
         yield "verified", word("yes" if report.verified else "no", language)
     yield "ledger", ledger.line(report, language)
+    if report.verification or report.drill:
+        yield "proofs" if report.verification else "drill", verification.short(report, language)
     yield "history", history.reach(report, language)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
+from backup_action.core import escape
 from backup_action.core.pace import Progress
 from backup_action.core.render import numbers
+from backup_action.core.verification import Link
 from backup_action.core.wording import Language, word
 
 
@@ -28,6 +30,22 @@ def restoring(files: int, size: int, language: Language) -> str:
 def reading(language: Language) -> str:
     """The only phase of `snapshots`."""
     return word("phase-read", language)
+
+
+def walking(language: Language) -> str:
+    """The first phase of a verification: the snapshots themselves."""
+    return word("phase-walk", language)
+
+
+def verifying(link: Link, number: int, total: int, language: Language) -> str:
+    """Its second, once for each snapshot."""
+    size = {"files": numbers.count(link.files), "size": numbers.size(link.bytes)}
+    return word("phase-verify", language, id=escape.log(link.id), number=str(number), total=str(total), **size)
+
+
+def drilling(files: int, size: int, language: Language) -> str:
+    """The only phase of a drill."""
+    return word("phase-drill", language, files=numbers.count(files), size=numbers.size(size))
 
 
 def committing(language: Language) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from backup_action.core import escape, wording
 from backup_action.core.problem import ALARMS, Status
-from backup_action.core.render import history, ledger, numbers, pruning, snapshots
+from backup_action.core.render import history, ledger, numbers, pruning, snapshots, verification
 from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
 from backup_action.core.report import Report
@@ -57,6 +57,7 @@ def _blocks(report: Report, language: Language) -> Iterator[str]:
     yield from snapshots.blocks(report, language)
     yield from pruning.blocks(report, language)
     yield from ledger.blocks(report, language)
+    yield from verification.blocks(report, language)
     yield from history.blocks(report, language)
     yield _details(report, language)
 
@@ -75,7 +76,7 @@ def _counts(report: Report, language: Language) -> str:
         (uploaded, counts.files_uploaded, numbers.size(counts.bytes_uploaded)),
         (word_of("files-unchanged", report.command), counts.files_unchanged, ""),
         *[("files-removed", counts.files_removed, "")] * (report.command == "backup"),
-        ("files-failed", counts.files_failed, ""),
+        (word_of("files-failed", report.command), counts.files_failed, ""),
     ]
     head = [word(name, language) for name in ("what", "files", "size")]
     return _table(head, [[word(name, language), numbers.count(n), amount] for name, n, amount in rows], right=1)

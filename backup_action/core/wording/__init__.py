@@ -38,6 +38,7 @@ from backup_action.core.wording import (
     settings,
     sts,
     vault,
+    verifying,
     warnings,
 )
 from backup_action.core.wording.text import Both, Language, Text
@@ -74,6 +75,7 @@ TEXTS: Final[Mapping[str, Both]] = {
     **restoring.TEXTS,
     **pruning.TEXTS,
     **ledger.TEXTS,
+    **verifying.TEXTS,
     **warnings.TEXTS,
 }
 

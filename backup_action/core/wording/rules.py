@@ -93,6 +93,11 @@ RULES: Final[tuple[_Rule, ...]] = (
     ),
     _Rule("a number of bytes, such as `500MB` or `1.5 GiB`", "字节数，例如 `500MB` 或 `1.5 GiB`"),
     _Rule("ids of snapshots, one a line, or `all`", "快照 ID，每行一个，或 `all`"),
+    _Rule("64 hex digits, as the output `snapshot-digest` has them", "64 位十六进制数，与输出 `snapshot-digest` 相同"),
+    _Rule(
+        "`n/t`, the n-th of t shares, such as `3/30`, or `auto/t`, with t up to 10,000",
+        "`n/t`，即 t 份中的第 n 份，例如 `3/30`；或 `auto/t`；t 最大 10,000",
+    ),
     _Rule(
         "`http://host:port`, or `http://user:password@host:port`",
         "`http://host:port` 或 `http://user:password@host:port`",

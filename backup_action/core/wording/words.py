@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from backup_action.core.wording import history, ledger, listing, pruning
+from backup_action.core.wording import history, ledger, listing, pruning, verifying
 from backup_action.core.wording.text import Word
 
 COMMANDS: Final[Mapping[str, Word]] = {
     "backup": Word("备份", "Backup"),
     "restore": Word("恢复", "Restore"),
     "verify": Word("校验", "Verification"),
+    "drill": Word("恢复演练", "Restore drill"),
     "prune": Word("清理", "Pruning"),
     "snapshots": Word("查询快照", "Look-up of snapshots"),
     "doctor": Word("体检", "Check-up"),
@@ -40,6 +41,7 @@ STATUSES: Final[Mapping[str, Word]] = {
 }
 
 VERDICTS: Final[Mapping[str, Word]] = {
+    **verifying.VERDICTS,
     "ok": Word("{command}已完成，没有遗漏。", "{command} complete; nothing was skipped."),
     "alarm": Word(
         "{command}已完成，没有遗漏，但发现了异常：请立即查看下面的警报。",
@@ -101,6 +103,8 @@ WORDS: Final[Mapping[str, Word]] = {
     **listing.WORDS,
     **pruning.WORDS,
     **ledger.WORDS,
+    **verifying.WORDS,
+    "semicolon": Word("；", "; "),
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
