@@ -139,6 +139,7 @@ class Kind(enum.StrEnum):
     CONTENT_FROZEN = "content.frozen"
     TARGET_UNWRITABLE = "target.unwritable"
     TARGET_UNUSABLE = "target.unusable"
+    TARGET_BUSY = "target.busy"
 
     FILE_UNREADABLE = "file.unreadable"
     FILE_CHANGING = "file.changing"
@@ -151,6 +152,7 @@ class Kind(enum.StrEnum):
 
     HISTORY_OFF = "history.off"
     DELETE_HELD = "delete.held"
+    DELETE_REFUSED = "delete.refused"
     FILE_SPECIAL = "file.special"
     LINK_OUTSIDE = "link.outside"
     LINK_LOOP = "link.loop"
@@ -206,6 +208,8 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
+    Kind.TARGET_BUSY: Status.BUSY,
+    Kind.DELETE_REFUSED: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,
     Kind.HISTORY_OFF: Status.OK,
 }

@@ -81,6 +81,7 @@ class Report(msgspec.Struct, frozen=True):
     folders: int = 0
     links: int = 0
     deleted_objects: int = 0  # removed from the bucket, by `delete`
+    removed_paths: int = 0  # files, links and folders that `delete` removed from a restore's target
     spared_files: int = 0  # of a restore's target, left as they are by `overwrite`
     foreign_objects: int = 0  # under the prefix, named by no snapshot that was looked at
     snapshot: SnapshotLine | None = None
@@ -190,6 +191,7 @@ class Draft:
             folders=tally.folders,
             links=tally.links,
             deleted_objects=tally.deleted,
+            removed_paths=tally.removed,
             spared_files=tally.spared,
             foreign_objects=tally.foreign,
             snapshot=self.snapshot,

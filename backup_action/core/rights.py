@@ -7,7 +7,7 @@
 | backup, tree | PutObject, GetObject, ListParts, AbortMultipartUpload on P | ListObjects under P |
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
-| restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| restore | GetObject, GetObjectVersion, RestoreObject, RestoreObjectVersion on P | ListObjects under P |
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.
 With an empty prefix there is nothing to narrow to but the bucket. A bucket may encrypt by KMS whatever the settings
@@ -21,7 +21,7 @@ from typing import Final
 
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
-    "restore": ("oss:GetObject", "oss:GetObjectVersion", "oss:RestoreObject"),
+    "restore": ("oss:GetObject", "oss:GetObjectVersion", "oss:RestoreObject", "oss:RestoreObjectVersion"),
     "snapshots": ("oss:GetObject",),
     "verify": ("oss:GetObject", "oss:GetObjectVersion"),
     "drill": ("oss:GetObject", "oss:GetObjectVersion"),

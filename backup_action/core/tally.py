@@ -25,6 +25,7 @@ class Tally:
     spared: int = 0  # files of a target that `overwrite` leaves as they are
     moving: int = 0  # bytes of large files under way that OSS has already
     deleted: int = 0  # objects removed from the bucket
+    removed: int = 0  # files, links and folders removed from a target
 
     def open_roots(self, count: int) -> None:
         """Begins to count for this many roots."""

@@ -6,7 +6,7 @@ Pure. Every text from outside goes through `core.escape`; every limit of a reade
 from backup_action.core.render.lines import Annotation, annotations, lines, title
 from backup_action.core.render.message import Message, message
 from backup_action.core.render.problems import ALARMING
-from backup_action.core.render.progress import cells, committing, looking, progress, restoring, sending
+from backup_action.core.render.progress import cells, committing, looking, progress, restoring, sending, thawing
 from backup_action.core.render.summary import summary
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "restoring",
     "sending",
     "summary",
+    "thawing",
     "title",
 ]

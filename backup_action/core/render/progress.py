@@ -21,8 +21,13 @@ def sending(files: int, size: int, language: Language, *, dry_run: bool) -> str:
 
 
 def restoring(files: int, size: int, language: Language) -> str:
-    """The only phase of a restore: what the snapshot has of what was asked for."""
+    """The first phase of a restore: what the snapshot has of what was asked for."""
     return word("phase-restore", language, files=numbers.count(files), size=numbers.size(size))
+
+
+def thawing(files: int, seconds: float, language: Language) -> str:
+    """What a restore waits for, and how long at most."""
+    return word("phase-thaw", language, count=numbers.count(files), time=numbers.duration(seconds, language))
 
 
 def committing(language: Language) -> str:
