@@ -1,6 +1,6 @@
 """Brings a folder to what a snapshot says: looks at what is there, fetches what differs, proves it, puts it in place.
 
-Every file is written under another name, held against its SHA-256, and takes its place only when it is on the disk.
+Every file is written under another name, held against its SHA-256, and takes its place only when it is on the content.
 So a restore that is cut short goes on where it was, and a second one moves nothing. Links are made when all files
 stand, then what is too much is removed, if that is asked for; folders get their times last, from the innermost out.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from backup_action.adapters.files import target as disk
+from backup_action.adapters.files import content
 from backup_action.adapters.files.target import Target
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.problem import Kind, Problem, Stop
@@ -154,7 +154,7 @@ class Download:
     def _has_content(self, entry: Entry) -> bool:
         handle = self._target.open(entry.path)
         try:
-            return disk.digest(handle, self._stopped) == entry.sha256
+            return content.digest(handle, self._stopped) == entry.sha256
         finally:
             os.close(handle)
 

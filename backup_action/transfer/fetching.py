@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from backup_action.adapters.files import target as disk
+from backup_action.adapters.files import content
 from backup_action.adapters.files.target import Target
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Problem, Stop
@@ -112,7 +112,7 @@ class Fetching:
         await self._small.hand(job)
 
     async def _whole(self, job: Job) -> None:
-        """In a worker: one small file into memory, and on to the disk. A large one is only tried."""
+        """In a worker: one small file into memory, and on to the content. A large one is only tried."""
         entry = job.entry
         try:
             data, job.place = await self._contents.read(entry, 0, 1 if job.is_large else entry.size, past=job.place)
@@ -235,7 +235,7 @@ class Fetching:
     ) -> int:
         """Writes one stretch while it is hashed; the bytes that are free again."""
         data, job.place = await task
-        writing = asyncio.ensure_future(self._writing.aside(lambda: disk.write(handle, data, start)))
+        writing = asyncio.ensure_future(self._writing.aside(lambda: content.write(handle, data, start)))
         try:
             await self._writing.aside(lambda: sha.update(data))
         finally:

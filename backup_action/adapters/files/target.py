@@ -12,25 +12,21 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import hashlib
 import itertools
 import os
 import re
 import secrets
 import stat
 import threading
-from collections.abc import Callable, Iterator
 from typing import Final
 
+from backup_action.adapters.files.content import write
 from backup_action.adapters.files.folder import step
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Stop
 
 TEMPORARY: Final = ".oss-backup-"  # begins the name of a file that is not whole yet
-HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
-PIECE: Final = 1 << 20  # bytes read at a time
 _LEFT = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
-_ZEROS: Final = bytes(HOLE)
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -260,24 +256,6 @@ class Target:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def write(handle: int, data: bytes, start: int = 0) -> int:
-    """Writes all of it from `start`, leaving holes for long runs of zeros; gives where what was written ends."""
-    view, begin, end = memoryview(data), 0, start
-    for at in [*_holes(data), len(data)]:
-        while begin < at:
-            begin += os.pwrite(handle, view[begin:at], start + begin)
-            end = start + begin
-        begin = at + HOLE
-    return end
-
-
-def _holes(data: bytes) -> Iterator[int]:
-    """Where runs of HOLE zeros begin, at multiples of HOLE."""
-    for at in range(0, len(data) - HOLE + 1, HOLE):
-        if not data[at] and not data[at + HOLE - 1] and data[at : at + HOLE] == _ZEROS:
-            yield at
-
-
 def _replace(handle: int, name: str, last: str) -> None:
     """Renames in one folder; of folders only an empty one gives way."""
     try:
@@ -299,11 +277,3 @@ def _open_up(above: int, name: str, mode: int) -> None:
 def _dress(handle: int, entry: Entry) -> None:
     os.fchmod(handle, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
     os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
-
-
-def digest(handle: int, stopped: Callable[[], bool]) -> str:
-    """SHA-256 of all that the handle has to read, or of less when it is stopped."""
-    sha = hashlib.sha256()
-    while not stopped() and (data := os.read(handle, PIECE)):
-        sha.update(data)
-    return sha.hexdigest()
