@@ -55,7 +55,7 @@ def test_what_a_snapshot_does_not_have_is_removed_and_no_link_is_followed(box: B
 
 def test_what_exclude_leaves_out_stays_and_so_do_the_folders_that_it_is_in(box: Box, back: Path) -> None:
     write(back, "t/keep/x", "t/more/keep/y")
-    ended = restore(box, "--delete", "--exclude", "new*", "--exclude", "keep/")
+    ended = restore(box, "--delete", "--exclude", "new*", "--exclude", "keep/", "--exclude", "!keep/x")
     assert ended.code == 0, ended.text
     assert names(back) - names_of_snapshot() == {
         "t/new", "t/d/new.csv", "t/keep", "t/keep/x", "t/more", "t/more/keep", "t/more/keep/y",
