@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
-from backup_action.core import address, retention, selector, verification
+from backup_action.core import address, retention, selector, thaw, verification
 from backup_action.core.restoring import OVERWRITE
 
 BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
@@ -147,7 +147,23 @@ class Settings:
     history: str = _row(
         "auto", "Keep what a run replaces or removes: `auto`, or `none` for the newest only.", choices=("auto", "none")
     )
-    delete: bool = _row(False, "Remove from the bucket what is gone from the disk, if a snapshot of ours named it.")
+    delete: bool = _row(
+        False,
+        "Remove what is gone: a backup, from the bucket, if a snapshot of ours named it; a restore, from the target.",
+        verbs=("backup", "restore"),
+    )
+    thaw_wait_minutes: int = _row(
+        0, "Minutes to wait for objects of Archive classes to thaw, at most 4,320.", high=4_320, verbs=("restore",)
+    )
+    thaw_days: int = _row(
+        3, "Days that they stay readable, 1 to 365; Archive: at most 7.", low=1, high=thaw.DAYS_MAX, verbs=("restore",)
+    )
+    thaw_tier: str = _row(
+        "Standard",
+        "How fast they thaw, and at what price: `Expedited`, `Standard` or `Bulk`.",
+        choices=thaw.TIERS,
+        verbs=("restore",),
+    )
     max_shrink: int = _row(50, "Percent of the files or bytes that may be gone since the last run, 0 to 100.", high=100)
     max_change: int = _row(50, "Percent of the files that may change while history is off, 0 to 100.", high=100)
     reread_runs: int = _row(

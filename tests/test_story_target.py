@@ -275,3 +275,22 @@ def test_a_file_of_the_same_time_and_another_size_is_fetched(box: Box) -> None:
     (box.folder / "back/t/a").write_bytes(b"22")
     os.utime(box.folder / "back/t/a", ns=(5, 5))
     assert restore(box).code == 0 and facts(box.folder / "back/t") == facts(box.tree)
+
+
+def test_two_restores_into_one_target_are_one_after_the_other(box: Box) -> None:
+    for name in ("a", "b"):
+        (box.tree / name).write_bytes(b"1")
+    assert box.backup().code == 0
+    box.post("faults", [{"kind": "stall", "request": "get", "key": "p/t/a", "seconds": 20, "count": 1}])
+    first = box.start(*ARGUMENTS)
+    end = time.monotonic() + 30
+    while not left(box.folder / "back"):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    second = restore(box)
+    assert (second.code, second.told.problem_counts) == (7, {"target.busy": 1}), second.text
+    assert restore(box, "--dry-run").code == 0, "which writes nothing"
+    assert os.listdir(box.folder / "back/t") != []
+    first.kill()
+    first.communicate()
+    assert restore(box).code == 0 and facts(box.folder / "back/t") == facts(box.tree), "the lock ends with its process"

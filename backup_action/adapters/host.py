@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import pwd
 import secrets
 import stat
 import tempfile
@@ -31,6 +32,14 @@ def _home(environ: Mapping[str, str]) -> Path:
         return Path(environ.get("HOME") or Path.home())
     except RuntimeError:  # a user id without an account, as in some containers
         return Path(tempfile.gettempdir())
+
+
+def leads_home(path: str, environ: Mapping[str, str]) -> bool:
+    """Whether a folder is the home folder of whoever runs this, or above it, as the top of the file system is."""
+    real, homes = os.path.realpath(path), [environ.get("HOME", "")]
+    with contextlib.suppress(KeyError):  # a user id without an account
+        homes.append(pwd.getpwuid(os.geteuid()).pw_dir)
+    return any(os.path.commonpath((real, os.path.realpath(home))) == real for home in homes if home)
 
 
 @contextlib.contextmanager

@@ -26,10 +26,8 @@ from backup_action.core.snapshot import Snapshot
 from backup_action.settings import Settings
 from backup_action.transfer.download import Download
 from backup_action.transfer.opening import Opening
-from backup_action.vault import Vault
-from backup_action.vault.contents import Contents
+from backup_action.transfer.thawing import Thawing
 
-LAYOUT = "tree"
 DAY: Final = 86_400  # seconds
 
 
@@ -39,19 +37,24 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     access.announce(draft, settings, ())
     draft.tally.open_roots(1)
     async with access.opened(settings, environ, draft) as (bucket, _):
-        vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
+        vault = await access.unlocked(bucket, settings, draft)
         snapshot = await vault.choose(settings.snapshot or selector.LATEST)
-        await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id)
+        await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id, settings.layout)
         draft.snapshot = SnapshotLine.of(snapshot)
         sample = await asyncio.to_thread(pick, snapshot, chosen, settings, int(draft.started // DAY))
         with opened(settings, environ) as target:
-            download = Download(
-                Contents(vault), target, draft.tally, overwrite="always", concurrency=settings.concurrency,
-                dry=settings.dry_run, stopped=stopped,
-            )  # fmt: skip
+            contents = await access.contents(vault, sample.entries)
+
+            def download() -> Download:
+                thawing = Thawing(bucket, draft.tally, days=0, tier="")
+                return Download(
+                    contents, target, draft.tally, thawing, overwrite="always", concurrency=settings.concurrency,
+                    dry=settings.dry_run, stopped=stopped,
+                )  # fmt: skip
+
             opening = Opening(target, draft.tally, stopped)
             async with watched(sample, settings, environ, draft):
-                large, small = [await restore(download, pile, draft) for pile in drill.piles(sample.entries)]
+                large, small = [await restore(download(), pile, draft) for pile in drill.piles(sample.entries)]
             if not settings.dry_run:
                 await opening.run(sample.entries)
                 draft.drill = told(sample, large, small, opening.lines())

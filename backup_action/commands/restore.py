@@ -6,20 +6,23 @@ What is missing or changed is fetched, proven, and put into place. Nothing is wr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from backup_action import access
-from backup_action.adapters import progress
+from backup_action.adapters import host, progress
 from backup_action.adapters.files.target import Target
 from backup_action.core import render, selection, selector, tree
 from backup_action.core.entry import Entry, Sort
+from backup_action.core.extras import Known
 from backup_action.core.problem import STATUS, Kind, Problem, Status, Stop
 from backup_action.core.report import Draft, SnapshotLine
 from backup_action.core.selection import Selection
 from backup_action.core.snapshot import Snapshot
 from backup_action.settings import Settings
 from backup_action.transfer.download import Download
+from backup_action.transfer.extras import Extras
+from backup_action.transfer.thawing import Thawing
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -30,21 +33,47 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
         vault = await access.unlocked(bucket, settings, draft)
         snapshot = await vault.choose(settings.snapshot or selector.LATEST)
         await asyncio.to_thread(tree.check, snapshot.entries(), snapshot.id, settings.layout)
-        draft.snapshot = line(snapshot)
+        draft.snapshot = SnapshotLine.of(snapshot)
         if not snapshot.foot.complete:
             draft.tell(Problem(Kind.SNAPSHOT_INCOMPLETE, snapshot.id))
+        refuse_delete(settings, environ, snapshot, chosen)
         with open_target(settings) as target:
             contents = await access.contents(vault, wanted(snapshot, chosen))
+            thawing = Thawing(bucket, draft.tally, days=settings.thaw_days, tier=settings.thaw_tier)
             download = Download(
-                contents, target, draft.tally, overwrite=settings.overwrite, concurrency=settings.concurrency,
-                dry=settings.dry_run, stopped=stopped,
+                contents, target, draft.tally, thawing, overwrite=settings.overwrite,
+                concurrency=settings.concurrency, dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
+            known = await asyncio.to_thread(lambda: Known(snapshot.entries())) if settings.delete else None
+            extras = Extras(target, known, chosen) if known else None
             async with watched(snapshot, chosen, settings, environ, draft):
-                await download.run(wanted(snapshot, chosen))
+                await download.run(wanted(snapshot, chosen), extras, waiting(settings))
         if chosen.included and not draft.tally.total().files_total + draft.tally.links:
             raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="nothing")  # a slip of the pen is no success
         is_whole = all(STATUS[kind] is Status.OK for kind in draft.tally.met())
         draft.verified = is_whole and not settings.dry_run
+
+
+def refuse_delete(settings: Settings, environ: Mapping[str, str], snapshot: Snapshot, chosen: Selection) -> None:
+    """Raises Stop, before anything is written, where `delete` would do harm that nobody can want."""
+    if not settings.delete:
+        return
+    if host.leads_home(settings.target, environ):
+        raise Stop(Kind.DELETE_REFUSED, settings.target)
+    if all(entry.kind is Sort.FOLDER for entry in wanted(snapshot, chosen)):
+        raise Stop(Kind.DELETE_REFUSED, snapshot.id, cause="empty")
+
+
+def waiting(settings: Settings) -> Callable[[int], Awaitable[float]]:
+    """What is done when so many files must be thawed first: says that it waits; gives for how many seconds."""
+
+    async def begin(files: int) -> float:
+        seconds = settings.thaw_wait_minutes * 60.0
+        if seconds:
+            await progress.tell(render.thawing(files, seconds, settings.language))
+        return seconds
+
+    return begin
 
 
 @asynccontextmanager
@@ -70,13 +99,6 @@ def open_target(settings: Settings) -> Iterator[Target]:
         yield target
     finally:
         target.close()
-
-
-def line(snapshot: Snapshot) -> SnapshotLine:
-    """What the report says of the snapshot that is restored."""
-    parent = snapshot.head.parent
-    grew = (parent.id, parent.digest) if parent else ("", "")
-    return SnapshotLine(snapshot.id, snapshot.foot.digest, snapshot.head.sequence, *grew)
 
 
 def wanted(snapshot: Snapshot, chosen: Selection) -> Iterator[Entry]:

@@ -149,6 +149,7 @@ class Kind(enum.StrEnum):
     CONTENT_FROZEN = "content.frozen"
     TARGET_UNWRITABLE = "target.unwritable"
     TARGET_UNUSABLE = "target.unusable"
+    TARGET_BUSY = "target.busy"
 
     INDEX_DAMAGED = "index.damaged"
     PASSPHRASE_MISSING = "passphrase.missing"  # noqa: S105  (a kind, not a secret)
@@ -175,6 +176,7 @@ class Kind(enum.StrEnum):
     DRILL_FORMAT = "drill.format"
     HISTORY_OFF = "history.off"
     DELETE_HELD = "delete.held"
+    DELETE_REFUSED = "delete.refused"
     FILE_SPECIAL = "file.special"
     LINK_OUTSIDE = "link.outside"
     LINK_LOOP = "link.loop"
@@ -242,6 +244,8 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.DRILL_EMPTY: Status.USAGE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
+    Kind.TARGET_BUSY: Status.BUSY,
+    Kind.DELETE_REFUSED: Status.REFUSED,
     Kind.FILE_SPECIAL: Status.OK,
     Kind.HISTORY_OFF: Status.OK,
     Kind.ALARM_OPEN: Status.REFUSED,

@@ -97,6 +97,7 @@ class Report(msgspec.Struct, frozen=True):
     links: int = 0
     deleted_objects: int = 0  # removed from the bucket, by `delete`
     stored_bytes: int = 0  # of the packs that were sent (layout vault)
+    removed_paths: int = 0  # files, links and folders that `delete` removed from a restore's target
     spared_files: int = 0  # of a restore's target, left as they are by `overwrite`
     files_reread: int = 0  # of the unchanged, as a check of the disk; see `core.reread`
     bytes_reread: int = 0
@@ -230,8 +231,7 @@ class Draft:
     def finish(self, now: float) -> Report:
         """The report. Its status is that of the most severe problem."""
         tally, status = self.tally, severest(STATUS[kind] for kind in self.tally.met())
-        lines = zip(self.roots, range(len(tally.roots)), strict=False)
-        return Report(
+        report = Report(
             command=self.command,
             status=status,
             exit_code=exit_code(status, self.signal),
@@ -243,18 +243,6 @@ class Draft:
             source=self.source,
             dry_run=self.dry_run,
             identity=self.identity,
-            counts=tally.total(),
-            roots=[RootLine(source, place, tally.counts(number)) for (source, place), number in lines],
-            folders=tally.folders,
-            links=tally.links,
-            deleted_objects=tally.deleted,
-            stored_bytes=tally.stored,
-            spared_files=tally.spared,
-            files_reread=tally.reread,
-            bytes_reread=tally.reread_bytes,
-            reread_within=self.turn.within,
-            reread_too_large=self.turn.too_large,
-            foreign_objects=tally.foreign,
             snapshot=self.snapshot,
             verified=self.verified,
             verification=self.verification,
@@ -267,4 +255,26 @@ class Draft:
             ledger=self.ledger,
             problems=sorted(tally.problems, key=lambda problem: SEVERITY.index(problem.status)),
             problem_counts=dict(tally.problem_counts),
+        )
+        return self._counted(report)
+
+    def _counted(self, report: Report) -> Report:
+        """The same, with the numbers of the tally."""
+        tally = self.tally
+        lines = zip(self.roots, range(len(tally.roots)), strict=False)
+        return msgspec.structs.replace(
+            report,
+            counts=tally.total(),
+            roots=[RootLine(source, place, tally.counts(number)) for (source, place), number in lines],
+            folders=tally.folders,
+            links=tally.links,
+            deleted_objects=tally.deleted,
+            stored_bytes=tally.stored,
+            removed_paths=tally.removed,
+            spared_files=tally.spared,
+            files_reread=tally.reread,
+            bytes_reread=tally.reread_bytes,
+            reread_within=self.turn.within,
+            reread_too_large=self.turn.too_large,
+            foreign_objects=tally.foreign,
         )

@@ -8,7 +8,7 @@
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
 | backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
-| restore | GetObject, GetObjectVersion on P | ListObjects under P |
+| restore | GetObject, GetObjectVersion, RestoreObject, RestoreObjectVersion on P | ListObjects under P |
 | verify, drill | GetObject, GetObjectVersion on P | ListObjects under P |
 | restore, verify, drill | PutObject on C/ledger only | |
 | snapshots | GetObject on P | ListObjects under P |
@@ -34,7 +34,7 @@ from backup_action.core.ledger import VERBS
 
 _OBJECTS: Final = {
     "backup": ("oss:PutObject", "oss:GetObject", "oss:ListParts", "oss:AbortMultipartUpload"),
-    "restore": ("oss:GetObject", "oss:GetObjectVersion", "oss:RestoreObject"),
+    "restore": ("oss:GetObject", "oss:GetObjectVersion", "oss:RestoreObject", "oss:RestoreObjectVersion"),
     "snapshots": ("oss:GetObject",),
     "verify": ("oss:GetObject", "oss:GetObjectVersion"),
     "drill": ("oss:GetObject", "oss:GetObjectVersion"),

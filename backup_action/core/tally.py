@@ -28,6 +28,7 @@ class Tally:
     stored: int = 0  # bytes of packs that were sent: what was new, compressed (layout vault)
     reread: int = 0  # files that were read again though nothing said that they changed, and had not
     reread_bytes: int = 0
+    removed: int = 0  # files, links and folders removed from a target
 
     def open_roots(self, count: int) -> None:
         """Begins to count for this many roots."""

@@ -42,6 +42,10 @@ class Budget:
             raise
         return size
 
+    def has(self, size: int) -> bool:
+        """Whether `take` would not wait."""
+        return self._free >= min(size, self._size) and not self._queue
+
     def give(self, size: int) -> None:
         """Gives back what `take` gave."""
         self._free += size

@@ -24,6 +24,16 @@ class Missing(Exception):
         self.altered = altered
 
 
+class Frozen(Stop):
+    """The content is in an object that must be thawed first: the Stop of OSS's refusal, and which object it was."""
+
+    def __init__(self, stop: Stop, key: str, version: str) -> None:
+        """`version` is "" for what the key has now."""
+        super().__init__(stop.problem.kind, stop.problem.where, **stop.problem.facts)
+        self.key = key
+        self.version = version
+
+
 class Contents:
     """Reads files of snapshots. Remembers per file where it was found, so that its further stretches ask there."""
 
@@ -35,7 +45,7 @@ class Contents:
     async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
         """`size` bytes from `start`, and the number of the place that had them: pass it on for the next stretch.
 
-        Raises Missing where no place from `past` on has it, and Stop.
+        Raises Missing where no place from `past` on has it, Frozen where one must be thawed first, and Stop.
         """
         if not size:
             return b"", past
@@ -47,6 +57,8 @@ class Contents:
             except Refusal:
                 continue
             except Stop as stop:
+                if stop.problem.facts.get("code") == FROZEN:
+                    raise Frozen(stop, key, version) from None
                 if stop.problem.facts.get("code") not in _ELSEWHERE:
                     raise
         raise Missing

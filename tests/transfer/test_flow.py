@@ -128,3 +128,20 @@ def test_the_first_stop_ends_all_and_is_raised_as_itself() -> None:
         assert stop.value.problem.kind is Kind.OSS_RIGHT and ended == [True]
 
     asyncio.run(run())
+
+
+@given(st.lists(st.integers(min_value=0, max_value=30), max_size=20), st.integers(min_value=0, max_value=40))
+def test_a_budget_has_what_can_be_taken_without_waiting(sizes: list[int], size: int) -> None:
+    async def run() -> None:
+        budget = Budget(20)
+        tasks = [asyncio.create_task(budget.take(taken)) for taken in sizes]
+        await asyncio.sleep(0)
+        told = budget.has(size)
+        last = asyncio.create_task(budget.take(size))
+        await asyncio.sleep(0)
+        assert last.done() is told
+        for task in (*tasks, last):
+            task.cancel()
+        await asyncio.gather(*tasks, last, return_exceptions=True)
+
+    asyncio.run(run())

@@ -1,7 +1,7 @@
 """A folder for one run alone, which is gone when the run is: after a failure and a signal too.
 
-A run that was killed leaves its folder; whoever makes the next one beside it takes it away. The lock on a folder tells
-which are in use.
+A run that was killed leaves its folder; whoever makes the next one beside it takes it away. The lock on a folder, which
+whoever writes there holds (`target.Target`), tells which are in use.
 """
 
 from __future__ import annotations
@@ -24,14 +24,10 @@ def scratch(above: Path) -> Iterator[str]:
     above.mkdir(mode=0o700, parents=True, exist_ok=True)
     _clear(above)
     path = Path(tempfile.mkdtemp(prefix=START, dir=above))
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield str(path)
     finally:
         _remove(path)
-        os.close(handle)
 
 
 def _clear(above: Path) -> None:

@@ -1,7 +1,9 @@
 """Writes below one folder, and nowhere else (law 7): every step down is an `openat` that follows no link.
 
 A file is written under another name beside its own, and takes its place only when all of it is on the disk: so each
-path ends as its old content or its whole new one. Links are made as they are, and never followed.
+path ends as its old content or its whole new one. Links are made as they are, and never followed. Modes are restored as
+they were backed up, whatever the umask says, but no file ever sets its user or group. One process at a time writes to
+a folder: the lock is on the folder itself, so it needs no file, holds for all users, and ends with the process.
 """
 
 from __future__ import annotations
@@ -9,23 +11,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import hashlib
+import fcntl
+import itertools
 import os
 import re
 import secrets
 import stat
 import threading
-from collections.abc import Callable
 from typing import Final
 
+from backup_action.adapters.files.content import write
 from backup_action.adapters.files.folder import step
 from backup_action.core.entry import Entry
+from backup_action.core.problem import Kind, Stop
 
 TEMPORARY: Final = ".oss-backup-"  # begins the name of a file that is not whole yet
-HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
-PIECE: Final = 1 << 20  # bytes read at a time
 _LEFT = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
-_ZEROS: Final = bytes(HOLE)
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -35,17 +36,31 @@ class Target:
     def __init__(self, path: str, *, make: bool = True, spare: bool = False) -> None:
         """Makes the folder, and those above it, where they are missing; without `make` it is as one that is empty.
 
-        `spare`: what is no folder does not give way to one.
+        `make` is to write: raises Stop (TARGET_BUSY) where another process writes there. `spare`: what is no folder
+        does not give way to one.
         """
         self._local = threading.local()
         self._handles: set[int] = set()
         self._begun: dict[str, str] = {}  # path by the name of a file that is in no place yet
         self._spare = spare
         self._top = -1
+        self._run = secrets.token_hex(4)
+        self._number = itertools.count()
         if make:
             os.makedirs(path, exist_ok=True)  # noqa: PTH103  (the path may be no UTF-8)
         with contextlib.nullcontext() if make else contextlib.suppress(FileNotFoundError):
             self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if make:
+            self._lock(path)
+
+    def _lock(self, path: str) -> None:
+        try:
+            fcntl.flock(self._top, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._top)
+            raise Stop(Kind.TARGET_BUSY, path) from None
+        except OSError:  # a file system without locks
+            return
 
     def close(self) -> None:
         """Removes what was begun and has no place yet, and lets go of every folder. No thread writes any more."""
@@ -124,8 +139,9 @@ class Target:
         """Writes a new file beside the entry's place, with its mode and time; gives its name."""
         handle, name = self.begin(entry.path)
         try:
-            write(handle, data)
-            self.end(handle, entry)
+            if write(handle, data) != entry.size:
+                os.ftruncate(handle, entry.size)
+            _dress(handle, entry)
         except OSError:
             self.drop(entry.path, name)
             raise
@@ -135,7 +151,7 @@ class Target:
 
     def begin(self, path: str) -> tuple[int, str]:
         """A new empty file beside `path`, to be written by its handle; and its name."""
-        name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        name = f"{TEMPORARY}{self._run}{next(self._number):08x}"
         self._begun[name] = path
         return os.open(name, _NEW, 0o600, dir_fd=self.folder(path.rpartition("/")[0])), name
 
@@ -185,8 +201,10 @@ class Target:
         is_link = stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
         return os.readlink(name, dir_fd=handle) if is_link else ""
 
-    def make(self, path: str) -> None:
+    def make(self, path: str) -> bool:
         """Makes a folder, and those above it; in one that is there, removes what a restore that was killed left.
+
+        Gives whether it is new: then nothing is in it.
 
         Until `dress` nobody but its owner may enter a new one, and the owner may write to it, whatever its mode was.
         """
@@ -197,11 +215,37 @@ class Target:
                 _open_up(above, last, stat.S_IMODE(mode))
         except FileNotFoundError:
             os.mkdir(last, 0o700, dir_fd=above)
+            return True
         handle = self.folder(path)
         for name in os.listdir(handle):  # noqa: PTH208  (of a handle)
             if _LEFT.fullmatch(name) and name not in self._begun:
                 with contextlib.suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=handle)
+        return False
+
+    def children(self, path: str) -> tuple[list[tuple[str, bool]], bool]:
+        """Names in a folder, and which are folders; and whether these are all: what is mounted there is left out.
+
+        "" is the target itself.
+        """
+        if self._top < 0:
+            return [], True
+        handle, found = self.folder(path, make=False), []
+        device = os.fstat(handle).st_dev
+        names = os.listdir(handle)  # noqa: PTH208  (of a handle)
+        for name in sorted(names, reverse=True):
+            info = os.stat(name, dir_fd=handle, follow_symlinks=False)
+            if info.st_dev == device:
+                found.append((name, stat.S_ISDIR(info.st_mode)))
+        return found, len(found) == len(names)
+
+    def remove(self, path: str, *, is_folder: bool) -> None:
+        """Removes a file, a link itself, or a folder that is empty."""
+        handle, name = self._at(path, make=False)
+        if is_folder:
+            os.rmdir(name, dir_fd=handle)
+        else:
+            os.unlink(name, dir_fd=handle)
 
     def settle(self) -> None:
         """Waits until everything that was written is on the disk: one call for many files."""
@@ -210,18 +254,6 @@ class Target:
             os.sync()
         elif sync(self._top) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def write(handle: int, data: bytes, start: int = 0) -> None:
-    """Writes all of it from `start`, leaving holes for long runs of zeros."""
-    view = memoryview(data)
-    for at in range(0, len(data), HOLE):
-        piece = view[at : at + HOLE]
-        if len(piece) == HOLE and piece == _ZEROS:
-            continue
-        done = 0
-        while done < len(piece):
-            done += os.pwrite(handle, piece[done:], start + at + done)
 
 
 def _replace(handle: int, name: str, last: str) -> None:
@@ -245,11 +277,3 @@ def _open_up(above: int, name: str, mode: int) -> None:
 def _dress(handle: int, entry: Entry) -> None:
     os.fchmod(handle, entry.mode & 0o777)  # never set-user-id, whatever a snapshot says
     os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
-
-
-def digest(handle: int, stopped: Callable[[], bool]) -> str:
-    """SHA-256 of all that the handle has to read, or of less when it is stopped."""
-    sha = hashlib.sha256()
-    while not stopped() and (data := os.read(handle, PIECE)):
-        sha.update(data)
-    return sha.hexdigest()

@@ -15,6 +15,7 @@ from backup_action.core.render.progress import (
     reading,
     restoring,
     sending,
+    thawing,
     verifying,
     walking,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "restoring",
     "sending",
     "summary",
+    "thawing",
     "title",
     "verifying",
     "walking",

@@ -97,6 +97,9 @@ def figures(report: Report, language: Language) -> str:
         parts.append(word("removed-line", language, count=numbers.count(counts.files_removed)))
     if report.spared_files:
         parts.append(word("spared-line", language, count=numbers.count(report.spared_files)))
+    if report.removed_paths:
+        line = "to-remove-line" if report.dry_run else "removed-from-target-line"
+        parts.append(word(line, language, count=numbers.count(report.removed_paths)))
     if report.deleted_objects:
         parts.append(
             word(

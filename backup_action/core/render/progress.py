@@ -23,7 +23,7 @@ def sending(files: int, size: int, language: Language, *, dry_run: bool) -> str:
 
 
 def restoring(files: int, size: int, language: Language) -> str:
-    """The only phase of a restore: what the snapshot has of what was asked for."""
+    """The first phase of a restore: what the snapshot has of what was asked for."""
     return word("phase-restore", language, files=numbers.count(files), size=numbers.size(size))
 
 
@@ -46,6 +46,11 @@ def verifying(link: Link, number: int, total: int, language: Language) -> str:
 def drilling(files: int, size: int, language: Language) -> str:
     """The only phase of a drill."""
     return word("phase-drill", language, files=numbers.count(files), size=numbers.size(size))
+
+
+def thawing(files: int, seconds: float, language: Language) -> str:
+    """What a restore waits for, and how long at most."""
+    return word("phase-thaw", language, count=numbers.count(files), time=numbers.duration(seconds, language))
 
 
 def committing(language: Language) -> str:

@@ -125,6 +125,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     if report.command == "restore" and report.roots:
         yield "restored-to", _code(report.roots[0].source)
     yield "spared", numbers.count(report.spared_files) if report.spared_files else ""
+    if report.removed_paths:
+        yield "to-remove" if report.dry_run else "removed-from-target", numbers.count(report.removed_paths)
     if report.deleted_objects:
         yield "to-delete" if report.dry_run else "deleted", numbers.count(report.deleted_objects)
     yield "reread", _reread(report, language)

@@ -42,6 +42,10 @@ WORDS: Final[Mapping[str, Word]] = {
         "找到 {files} 个文件（{size}），正在比较，不会写入任何内容。",
         "{files} {files:file|files} found ({size}); comparing, and writing nothing.",
     ),
+    "phase-thaw": Word(
+        "正在等待 OSS 解冻 {count} 个文件，最多 {time}……",
+        "Waiting at most {time} until OSS has thawed {count} {count:file|files} …",
+    ),
     "phase-restore": Word(
         "快照中有 {files} 个文件要恢复（{size}），正在与目标比较并下载有差别的内容。",
         "{files} {files:file|files} of the snapshot to restore ({size}); comparing, and fetching what differs.",

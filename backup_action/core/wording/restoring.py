@@ -108,6 +108,97 @@ TEXTS: Final[Mapping[str, Both]] = {
             "Thaw it in the OSS console or by ossutil, and run again: what is restored already is not fetched anew.",
         ),
     ),
+    "content.frozen#refused": Both(
+        zh=Text(
+            "内容须先解冻",
+            "{count} 个文件的内容在 {where} 类型的对象中，须先解冻才能读取，而 OSS 没有接受解冻请求。",
+            "请先解决报告中说明的原因（通常是缺少 `oss:RestoreObject` 权限），或在 OSS 控制台解冻，然后重新运行。",
+        ),
+        en=Text(
+            "Content that must be thawed first",
+            "{count} files are in objects of the class {where}, which must be thawed before they can be read; OSS did "
+            "not take the request to thaw them.",
+            "Mend what the report says of that (mostly the right `oss:RestoreObject` is missing), or thaw them in the "
+            "OSS console, and run again.",
+        ),
+    ),
+    "content.frozen#minutes": Both(
+        zh=Text(
+            "内容正在解冻",
+            "{count} 个文件的内容在 {where} 类型的对象中，已请求 OSS 解冻，大约需要一分钟。",
+            "请过几分钟用同样的设置重新运行：已恢复的文件不会再次下载。也可以用 `thaw-wait-minutes` 让运行等待。",
+        ),
+        en=Text(
+            "Content that is being thawed",
+            "{count} files are in objects of the class {where}; OSS was asked to thaw them, which takes about a "
+            "minute.",
+            "Run again with the same settings in a few minutes: what is restored already is not fetched anew. With "
+            "`thaw-wait-minutes` a run waits by itself.",
+        ),
+    ),
+    "content.frozen#hours": Both(
+        zh=Text(
+            "内容正在解冻",
+            "{count} 个文件的内容在 {where} 类型的对象中，已请求 OSS 解冻（{tier}），最多需要 {hours} 小时。",
+            "请在 {hours} 小时后用同样的设置重新运行：已恢复的文件不会再次下载。请在 `thaw-days` 的天数之内完成恢复。",
+        ),
+        en=Text(
+            "Content that is being thawed",
+            "{count} files are in objects of the class {where}; OSS was asked to thaw them ({tier}), which takes up to "
+            "{hours} hours.",
+            "Run again with the same settings in {hours} hours: what is restored already is not fetched anew. They "
+            "stay readable for the days of `thaw-days`.",
+        ),
+    ),
+    f"{Kind.DELETE_HELD.value}#target": Both(
+        zh=Text(
+            "没有从目标删除任何内容",
+            "有内容没有恢复，或快照本身不完整，因此没有按 `delete` 删除目标中多余的内容。",
+            "请先解决上面的问题，或选择完整的快照；下次完整恢复时会删除。",
+        ),
+        en=Text(
+            "Nothing was removed from the target",
+            "Not all was restored, or the snapshot has gaps, so nothing was removed from the target in spite of "
+            "`delete`.",
+            "Mend what is told above, or choose a snapshot without gaps; the next whole restore removes it.",
+        ),
+    ),
+    Kind.DELETE_REFUSED.value: Both(
+        zh=Text(
+            "拒绝在这个目标中删除",
+            "目标 {where} 是主文件夹或它的上级文件夹，不允许用 `delete` 删除其中多余的内容。",
+            "没有写入任何内容。请把 `target` 设为专用的文件夹，或去掉 `delete`。",
+        ),
+        en=Text(
+            "No removing in this target",
+            "The target {where} is the home folder or above it, where `delete` may remove nothing.",
+            "Nothing was written. Set `target` to a folder of its own, or take `delete` away.",
+        ),
+    ),
+    f"{Kind.DELETE_REFUSED.value}#empty": Both(
+        zh=Text(
+            "拒绝清空目标",
+            "快照 {where} 中没有任何要恢复的文件，按 `delete` 会清空目标。",
+            "没有写入任何内容。请检查 `snapshot`、`include` 和 `exclude`；如果确实要清空目标，请自行删除其中的内容。",
+        ),
+        en=Text(
+            "No emptying of the target",
+            "The snapshot {where} has no file to restore, so `delete` would empty the target.",
+            "Nothing was written. Look at `snapshot`, `include` and `exclude`; to empty the target, do it by hand.",
+        ),
+    ),
+    Kind.TARGET_BUSY.value: Both(
+        zh=Text(
+            "另一次恢复正在写入这个目标",
+            "另一个进程正在向目标 {where} 恢复。",
+            "没有写入任何内容。请等它结束后重新运行。",
+        ),
+        en=Text(
+            "Another restore writes to this target",
+            "Another process restores to the target {where} now.",
+            "Nothing was written. Run again when it has ended.",
+        ),
+    ),
     Kind.TARGET_UNWRITABLE.value: Both(
         zh=Text(
             "目标中无法写入",

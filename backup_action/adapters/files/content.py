@@ -1,0 +1,38 @@
+"""The bytes of one file that is open: written with holes where there are zeros, and read for their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
+PIECE: Final = 1 << 20  # bytes read at a time
+_ZEROS: Final = bytes(HOLE)
+
+
+def write(handle: int, data: bytes, start: int = 0) -> int:
+    """Writes all of it from `start`, leaving holes for long runs of zeros; gives where what was written ends."""
+    view, begin, end = memoryview(data), 0, start
+    for at in [*_holes(data), len(data)]:
+        while begin < at:
+            begin += os.pwrite(handle, view[begin:at], start + begin)
+            end = start + begin
+        begin = at + HOLE
+    return end
+
+
+def _holes(data: bytes) -> Iterator[int]:
+    """Where runs of HOLE zeros begin, at multiples of HOLE."""
+    for at in range(0, len(data) - HOLE + 1, HOLE):
+        if not data[at] and not data[at + HOLE - 1] and data[at : at + HOLE] == _ZEROS:
+            yield at
+
+
+def digest(handle: int, stopped: Callable[[], bool]) -> str:
+    """SHA-256 of all that the handle has to read, or of less when it is stopped."""
+    sha = hashlib.sha256()
+    while not stopped() and (data := os.read(handle, PIECE)):
+        sha.update(data)
+    return sha.hexdigest()
