@@ -1,7 +1,7 @@
 """Where a content is cut into chunks: at places that its own bytes choose, so that an insertion moves no cut but its
 neighbours (FastCDC, Xia et al., ATC 2016, normalized; by the `fastcdc` library).
 
-A content of at most `LEAST` bytes is one chunk. A long one is cut as it comes, a piece at a time: what is not yet
+A content of at most `WHOLE` bytes is one chunk. A longer one is cut as it comes, a piece at a time: what is not yet
 certain to end where it does is held back until more has come. The cuts are a part of the format only in so far as
 equal content is cut equally: another version that cuts elsewhere stores it once more.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+WHOLE: Final = 1 << 20  # bytes of a content that is not cut: most would be one chunk anyway
 LEAST: Final = 512 << 10  # bytes of a chunk, but for the last of a content
 MEAN: Final = 1 << 20
 MOST: Final = 4 << 20
@@ -22,10 +23,15 @@ class Cutter:
     def __init__(self) -> None:
         """Holds nothing yet."""
         self._rest = b""
+        self._is_long = False
 
     def feed(self, piece: bytes) -> Iterator[memoryview]:
         """The chunks that are certain once this piece has come. Not to be called before the last ones are used up."""
         data = self._rest + piece if self._rest else piece
+        self._is_long = self._is_long or len(data) > WHOLE
+        if not self._is_long:
+            self._rest = data
+            return
         view, at = memoryview(data), 0
         for chunk in _cuts(data):
             end = at + chunk
@@ -39,7 +45,7 @@ class Cutter:
         """What is left."""
         if self._rest:
             view, at = memoryview(self._rest), 0
-            for chunk in _cuts(self._rest):
+            for chunk in _cuts(self._rest) if self._is_long else [len(self._rest)]:
                 yield view[at : at + chunk]
                 at += chunk
         self._rest = b""
@@ -47,7 +53,7 @@ class Cutter:
 
 def cut(data: bytes) -> list[memoryview]:
     """The chunks of a whole content."""
-    if len(data) <= LEAST:
+    if len(data) <= WHOLE:
         return [memoryview(data)] if data else []
     cutter = Cutter()
     return [*cutter.feed(data), *cutter.end()]

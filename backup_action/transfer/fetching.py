@@ -81,7 +81,7 @@ class Fetching:
         self._thawing = thawing
         self._concurrency = concurrency
         self._budget = Budget(HELD)
-        self._pile: deque[tuple[Job, bytes]] = deque()  # fetched, to be written
+        self._pile: deque[tuple[Job, bytes | memoryview]] = deque()  # fetched, to be written
         self._tasks: set[asyncio.Task[None]] = set()
         self._going = 0  # of them, those that write
         self._later: Spool[Entry] = Spool(Entry)
@@ -144,12 +144,12 @@ class Fetching:
     async def _write(self) -> None:
         """Writes what is fetched, in one go after another, until there is no more."""
         while self._pile:
-            batch: list[tuple[Job, bytes]] = []
+            batch: list[tuple[Job, bytes | memoryview]] = []
             size = 0
             while self._pile and len(batch) < FILES and size < BYTES:
                 batch.append(self._pile.popleft())
                 size += batch[-1][0].entry.size
-            names = await self._writing.put([(job.entry, data) for job, data in batch])
+            names = await self._writing.put([(job.entry, data) for job, data in batch], self._contents.proves)
             jobs = [job for job, _ in batch]
             del batch
             for job, name in zip(jobs, names, strict=True):
@@ -220,7 +220,7 @@ class Fetching:
     async def _through(self, job: Job, handle: int) -> str:
         """All stretches, in order; the SHA-256 of what came. As many are on their way as there is room for."""
         sha, size = hashlib.sha256(), job.entry.size
-        pending: deque[tuple[int, int, asyncio.Task[tuple[bytes, int]]]] = deque()
+        pending: deque[tuple[int, int, asyncio.Task[tuple[bytes | memoryview, int]]]] = deque()
         held = 0
         try:
             async with together() as group:
@@ -238,7 +238,13 @@ class Fetching:
         return sha.hexdigest()
 
     async def _take(
-        self, job: Job, handle: int, sha: hashlib._Hash, start: int, many: int, task: asyncio.Task[tuple[bytes, int]]
+        self,
+        job: Job,
+        handle: int,
+        sha: hashlib._Hash,
+        start: int,
+        many: int,
+        task: asyncio.Task[tuple[bytes | memoryview, int]],
     ) -> int:
         """Writes one stretch while it is hashed; the bytes that are free again."""
         data, job.place = await task

@@ -20,7 +20,7 @@ import msgspec
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import Content, read
 from backup_action.core.alarm import Census
-from backup_action.core.cut import LEAST, cut
+from backup_action.core.cut import WHOLE, cut
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.place import Root
@@ -183,7 +183,7 @@ class Packing:
                 assert item.known is not None  # noqa: S101  (`_is_known`)
                 names = item.known.chunks
             elif isinstance(content, Content) and content.whole:
-                whole = content.entry.sha256 if len(content.data) <= LEAST else ""
+                whole = content.entry.sha256 if len(content.data) <= WHOLE else ""
                 names, new = framing.take(cut(content.data), whole)
                 content = Content(content.entry)
             elif isinstance(content, Content):  # it grew beyond all measure since the scan

@@ -51,12 +51,17 @@ class Writing:
             await asyncio.wait([done])
             raise
 
-    async def put(self, files: Iterable[tuple[Entry, bytes]]) -> list[str | Exception]:
-        """Writes whole files in one go: the name that each has now, or why it has none (Altered, OSError)."""
-        return await self.aside(lambda: [self._put(entry, data) for entry, data in files])
+    async def put(
+        self, files: Iterable[tuple[Entry, bytes | memoryview]], is_proven: Callable[[Entry], bool]
+    ) -> list[str | Exception]:
+        """Writes whole files in one go: the name that each has now, or why it has none (Altered, OSError).
 
-    def _put(self, entry: Entry, data: bytes) -> str | Exception:
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
+        `is_proven`: the content was held against the entry's SHA-256 by who fetched it.
+        """
+        return await self.aside(lambda: [self._put(entry, data, is_proven(entry)) for entry, data in files])
+
+    def _put(self, entry: Entry, data: bytes | memoryview, is_proven: bool) -> str | Exception:
+        if not is_proven and hashlib.sha256(data).hexdigest() != entry.sha256:
             return Altered()
         try:
             return self._target.put(entry, data)

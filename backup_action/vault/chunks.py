@@ -8,6 +8,7 @@ the last frames are kept for those that come a little later. Every chunk is held
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -35,9 +36,10 @@ Span = tuple[int, int]  # where frames begin and end in their pack
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a chunk is: which stretch, where in what that unpacks to, and its size."""
+    """Where a chunk is: which stretch, which of its frames, where in what that unpacks to, and its size."""
 
     stretch: int
+    frame: int
     at: int
     size: int
 
@@ -62,7 +64,7 @@ class Chunks:
         self._ring = ring
         self._places: dict[bytes, _Place] = {}
         self._stretches: list[_Stretch] = []
-        self._cache: OrderedDict[int, asyncio.Task[bytes]] = OrderedDict()
+        self._cache: OrderedDict[int, asyncio.Task[list[bytes]]] = OrderedDict()
         self._size = 0
 
     async def prepare(self, entries: Iterable[Entry]) -> None:
@@ -85,14 +87,15 @@ class Chunks:
 
     def _note(self, packed: index.Packed, hit: list[bool], cipher: Cipher, wanted: set[bytes]) -> None:
         for stretch in stretches(packed, hit, cipher):
-            number, at = len(self._stretches), 0
+            number = len(self._stretches)
             self._stretches.append(stretch)
-            for frame in stretch.frames:
+            for count, frame in enumerate(stretch.frames):
+                at = 0
                 for chunk in frame.chunks:
                     key = bytes.fromhex(chunk.name)
                     if key in wanted:
                         wanted.discard(key)
-                        self._places[key] = _Place(number, at, chunk.size)
+                        self._places[key] = _Place(number, count, at, chunk.size)
                     at += chunk.size
 
     def has(self, entry: Entry) -> bool:
@@ -100,7 +103,11 @@ class Chunks:
         places = [self._places.get(bytes.fromhex(name)) for name in entry.chunks]
         return None not in places and sum(place.size for place in places if place) == entry.size
 
-    async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
+    def proves(self, entry: Entry) -> bool:
+        """Whether what `read` gives of a file is held against its very SHA-256 already: one chunk, named by that."""
+        return entry.chunks == [entry.sha256]
+
+    async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes | memoryview, int]:
         """`size` bytes from `start`, and `past`, since a chunk is in one place only. Raises Missing and Stop."""
         if not self.has(entry):
             raise Missing
@@ -114,23 +121,17 @@ class Chunks:
             at += place.size
             if at >= end:
                 break
-        return b"".join(parts), past
+        return parts[0] if len(parts) == 1 else b"".join(parts), past
 
     async def _chunk(self, name: str, place: _Place) -> memoryview:
-        stretch = self._stretches[place.stretch]
         for _ in range(TRIES):
-            try:
-                data = memoryview(await self._unpacked(place.stretch))[place.at : place.at + place.size]
-            except pack.Broken:
-                continue
-            digest = hashlib.sha256(data).digest()
-            if stretch.cipher.name(digest) == name:
-                return data
-            self._forget(place.stretch)
+            with contextlib.suppress(pack.Broken):
+                frames = await self._unpacked(place.stretch)
+                return memoryview(frames[place.frame])[place.at : place.at + place.size]
         raise Missing(altered=True)
 
-    async def _unpacked(self, number: int) -> bytes:
-        """All chunks of a stretch; several who want it wait for one request."""
+    async def _unpacked(self, number: int) -> list[bytes]:
+        """The frames of a stretch, proven; several who want it wait for one request. Raises Broken, Missing, Stop."""
         task = self._cache.get(number)
         if task is None:
             task = self._cache[number] = asyncio.ensure_future(self._fetch(self._stretches[number]))
@@ -149,7 +150,7 @@ class Chunks:
         if self._cache.pop(number, None):
             self._size -= _plain(self._stretches[number])
 
-    async def _fetch(self, stretch: _Stretch) -> bytes:
+    async def _fetch(self, stretch: _Stretch) -> list[bytes]:
         key = self._vault.prefix + pack_key(stretch.pack)
         try:
             data = await self._vault.bucket.stretch(key, stretch.start, stretch.end - stretch.start)
@@ -159,7 +160,26 @@ class Chunks:
             if stop.problem.facts.get("code") != "InvalidRange":
                 raise
             raise Missing(altered=True) from None
-        return await asyncio.to_thread(_unpack, data, stretch)
+        return await asyncio.to_thread(self._unpack, data, stretch)
+
+    def _unpack(self, data: bytes, stretch: _Stretch) -> list[bytes]:
+        """In a thread: the frames, every chunk that is wanted held against its name. Raises Broken."""
+        frames, at = [], 0
+        for frame in stretch.frames:
+            plain = pack.unpack(data[at : at + frame.stored], frame, stretch.cipher)
+            self._prove(plain, frame, stretch.cipher)
+            frames.append(plain)
+            at += frame.stored
+        return frames
+
+    def _prove(self, plain: bytes, frame: Frame, cipher: Cipher) -> None:
+        view, at = memoryview(plain), 0
+        for chunk in frame.chunks:
+            if bytes.fromhex(chunk.name) in self._places:
+                digest = hashlib.sha256(view[at : at + chunk.size]).digest()
+                if cipher.name(digest) != chunk.name:
+                    raise pack.Broken(f"a chunk is not what its name says: {chunk.name}")
+            at += chunk.size
 
 
 def stretches(packed: index.Packed, hit: list[bool], cipher: Cipher) -> Iterable[_Stretch]:
@@ -186,11 +206,3 @@ def stretches(packed: index.Packed, hit: list[bool], cipher: Cipher) -> Iterable
 
 def _plain(stretch: _Stretch) -> int:
     return sum(chunk.size for frame in stretch.frames for chunk in frame.chunks)
-
-
-def _unpack(data: bytes, stretch: _Stretch) -> bytes:
-    parts, at = [], 0
-    for frame in stretch.frames:
-        parts.append(pack.unpack(data[at : at + frame.stored], frame, stretch.cipher))
-        at += frame.stored
-    return b"".join(parts)

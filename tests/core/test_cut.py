@@ -6,7 +6,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backup_action.core.cut import LEAST, MOST, Cutter, cut
+from backup_action.core.cut import LEAST, MOST, WHOLE, Cutter, cut
 
 CHANCE = random.Random(7)
 CONTENT = CHANCE.randbytes(20 << 20)
@@ -27,7 +27,7 @@ def test_the_cuts_do_not_depend_on_the_pieces(at: list[int]) -> None:
     assert sizes(pieces) == [len(chunk) for chunk in cut(CONTENT)]
 
 
-@given(st.binary(max_size=100) | st.just(bytes(LEAST)) | st.just(bytes(LEAST + 1)) | st.just(bytes(MOST + LEAST + 3)))
+@given(st.binary(max_size=100) | st.just(bytes(WHOLE)) | st.just(bytes(WHOLE + 1)) | st.just(bytes(MOST + LEAST + 3)))
 def test_the_chunks_are_the_content(data: bytes) -> None:
     assert b"".join(cut(data)) == data
     assert all(chunk for chunk in cut(data))
@@ -37,6 +37,10 @@ def test_every_chunk_but_the_last_has_its_size() -> None:
     *many, last = cut(CONTENT)
     assert all(LEAST <= len(chunk) <= MOST for chunk in many)
     assert 0 < len(last) <= MOST
+
+
+def test_a_short_content_is_one_chunk_however_it_comes() -> None:
+    assert [len(chunk) for chunk in cut(CONTENT[:WHOLE])] == sizes([CONTENT[:7], CONTENT[7:WHOLE]]) == [WHOLE]
 
 
 def test_an_insertion_changes_few_chunks() -> None:

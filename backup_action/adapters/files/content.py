@@ -12,7 +12,7 @@ PIECE: Final = 1 << 20  # bytes read at a time
 _ZEROS: Final = bytes(HOLE)
 
 
-def write(handle: int, data: bytes, start: int = 0) -> int:
+def write(handle: int, data: bytes | memoryview, start: int = 0) -> int:
     """Writes all of it from `start`, leaving holes for long runs of zeros; gives where what was written ends."""
     view, begin, end = memoryview(data), 0, start
     for at in [*_holes(data), len(data)]:
@@ -23,7 +23,7 @@ def write(handle: int, data: bytes, start: int = 0) -> int:
     return end
 
 
-def _holes(data: bytes) -> Iterator[int]:
+def _holes(data: bytes | memoryview) -> Iterator[int]:
     """Where runs of HOLE zeros begin, at multiples of HOLE."""
     for at in range(0, len(data) - HOLE + 1, HOLE):
         if not data[at] and not data[at + HOLE - 1] and data[at : at + HOLE] == _ZEROS:

@@ -135,7 +135,7 @@ class Target:
         handle, name = self._at(path, make=False)
         return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
 
-    def put(self, entry: Entry, data: bytes) -> str:
+    def put(self, entry: Entry, data: bytes | memoryview) -> str:
         """Writes a new file beside the entry's place, with its mode and time; gives its name."""
         handle, name = self.begin(entry.path)
         try:
