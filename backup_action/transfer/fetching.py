@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,9 +25,9 @@ from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, Crew, together
 from backup_action.transfer.thawing import Thawing
-from backup_action.transfer.writing import THREADS, Altered, Writing, unwritable
+from backup_action.transfer.writing import THREADS, Altered, Writing, absorb, unwritable
 from backup_action.vault.chunks import Chunks
-from backup_action.vault.contents import PLACES, Contents, Frozen, Missing, lacking
+from backup_action.vault.contents import PLACES, Contents, Frozen, Missing, Part, lacking
 
 STRETCH: Final = 8 << 20  # bytes fetched at a time
 HELD: Final = 48 << 20  # bytes of content in memory, on their way or here
@@ -81,7 +81,7 @@ class Fetching:
         self._thawing = thawing
         self._concurrency = concurrency
         self._budget = Budget(HELD)
-        self._pile: deque[tuple[Job, bytes | memoryview]] = deque()  # fetched, to be written
+        self._pile: deque[tuple[Job, Sequence[Part]]] = deque()  # fetched, to be written
         self._tasks: set[asyncio.Task[None]] = set()
         self._going = 0  # of them, those that write
         self._later: Spool[Entry] = Spool(Entry)
@@ -122,7 +122,7 @@ class Fetching:
         """In a worker: one small file into memory, and on to the content. A large one is only tried."""
         entry = job.entry
         try:
-            data, job.place = await self._contents.read(entry, 0, 1 if job.is_large else entry.size, past=job.place)
+            parts, job.place = await self._contents.parts(entry, 0, 1 if job.is_large else entry.size, past=job.place)
         except (Missing, Stop) as error:
             self._budget.give(_room(entry))
             await self._lost(job, error)
@@ -131,7 +131,7 @@ class Fetching:
             self._budget.give(_room(entry))
             self._later.append(entry)
             return
-        self._pile.append((job, data))
+        self._pile.append((job, parts))
         if self._going < THREADS:
             self._going += 1
             self._begin(self._write())
@@ -144,12 +144,12 @@ class Fetching:
     async def _write(self) -> None:
         """Writes what is fetched, in one go after another, until there is no more."""
         while self._pile:
-            batch: list[tuple[Job, bytes | memoryview]] = []
+            batch: list[tuple[Job, Sequence[Part]]] = []
             size = 0
             while self._pile and len(batch) < FILES and size < BYTES:
                 batch.append(self._pile.popleft())
                 size += batch[-1][0].entry.size
-            names = await self._writing.put([(job.entry, data) for job, data in batch], self._contents.proves)
+            names = await self._writing.put([(job.entry, parts) for job, parts in batch], self._contents.proves)
             jobs = [job for job, _ in batch]
             del batch
             for job, name in zip(jobs, names, strict=True):
@@ -220,7 +220,7 @@ class Fetching:
     async def _through(self, job: Job, handle: int) -> str:
         """All stretches, in order; the SHA-256 of what came. As many are on their way as there is room for."""
         sha, size = hashlib.sha256(), job.entry.size
-        pending: deque[tuple[int, int, asyncio.Task[tuple[bytes | memoryview, int]]]] = deque()
+        pending: deque[tuple[int, int, asyncio.Task[tuple[Sequence[Part], int]]]] = deque()
         held = 0
         try:
             async with together() as group:
@@ -229,7 +229,7 @@ class Fetching:
                     while pending and not self._budget.has(many):  # whoever waits for room holds none
                         held -= await self._take(job, handle, sha, *pending.popleft())
                     held += await self._budget.take(many)
-                    task = group.create_task(self._contents.read(job.entry, start, many, past=job.place))
+                    task = group.create_task(self._contents.parts(job.entry, start, many, past=job.place))
                     pending.append((start, many, task))
                 while pending:
                     held -= await self._take(job, handle, sha, *pending.popleft())
@@ -244,13 +244,13 @@ class Fetching:
         sha: hashlib._Hash,
         start: int,
         many: int,
-        task: asyncio.Task[tuple[bytes | memoryview, int]],
+        task: asyncio.Task[tuple[Sequence[Part], int]],
     ) -> int:
         """Writes one stretch while it is hashed; the bytes that are free again."""
-        data, job.place = await task
-        writing = asyncio.ensure_future(self._writing.aside(lambda: content.write(handle, data, start)))
+        parts, job.place = await task
+        writing = asyncio.ensure_future(self._writing.aside(lambda: content.write_all(handle, parts, start)))
         try:
-            await self._writing.aside(lambda: sha.update(data))
+            await self._writing.aside(lambda: absorb(sha, parts))
         finally:
             await writing
         self._budget.give(many)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ from backup_action.adapters.files.target import Target
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.tally import Tally
+from backup_action.vault.contents import Part
 
 THREADS: Final = 2
 SETTLED: Final = 2048  # files that one wait for the disk serves
@@ -52,19 +53,19 @@ class Writing:
             raise
 
     async def put(
-        self, files: Iterable[tuple[Entry, bytes | memoryview]], is_proven: Callable[[Entry], bool]
+        self, files: Iterable[tuple[Entry, Sequence[Part]]], is_proven: Callable[[Entry], bool]
     ) -> list[str | Exception]:
         """Writes whole files in one go: the name that each has now, or why it has none (Altered, OSError).
 
         `is_proven`: the content was held against the entry's SHA-256 by who fetched it.
         """
-        return await self.aside(lambda: [self._put(entry, data, is_proven(entry)) for entry, data in files])
+        return await self.aside(lambda: [self._put(entry, parts, is_proven(entry)) for entry, parts in files])
 
-    def _put(self, entry: Entry, data: bytes | memoryview, is_proven: bool) -> str | Exception:
-        if not is_proven and hashlib.sha256(data).hexdigest() != entry.sha256:
+    def _put(self, entry: Entry, parts: Sequence[Part], is_proven: bool) -> str | Exception:
+        if not is_proven and _sha256(parts) != entry.sha256:
             return Altered()
         try:
-            return self._target.put(entry, data)
+            return self._target.put(entry, parts)
         except OSError as error:
             return error
 
@@ -101,3 +102,15 @@ class Writing:
 def unwritable(error: OSError, path: str) -> Problem:
     """What keeps one path from being written."""
     return Problem(Kind.TARGET_UNWRITABLE, path, {"reason": error.strerror or type(error).__name__})
+
+
+def _sha256(parts: Sequence[Part]) -> str:
+    sha = hashlib.sha256()
+    absorb(sha, parts)
+    return sha.hexdigest()
+
+
+def absorb(sha: hashlib._Hash, parts: Sequence[Part]) -> None:
+    """Hashes on over parts of a content."""
+    for part in parts:
+        sha.update(part)

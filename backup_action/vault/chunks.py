@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ from backup_action.core.pack import Frame
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.ring import Ring
 from backup_action.vault.catalogue import Vault
-from backup_action.vault.contents import Missing
+from backup_action.vault.contents import Missing, Part
 from backup_action.vault.packs import Read, indexes, listed, pack_key
 
 STRETCH: Final = 4 << 20  # bytes of a pack fetched at a time
@@ -107,8 +107,13 @@ class Chunks:
         """Whether what `read` gives of a file is held against its very SHA-256 already: one chunk, named by that."""
         return entry.chunks == [entry.sha256]
 
-    async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes | memoryview, int]:
+    async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
         """`size` bytes from `start`, and `past`, since a chunk is in one place only. Raises Missing and Stop."""
+        parts, place = await self.parts(entry, start, size, past=past)
+        return b"".join(parts), place
+
+    async def parts(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[Sequence[Part], int]:
+        """The same, in parts: nothing is copied."""
         if not self.has(entry):
             raise Missing
         parts, at, end = [], 0, start + size
@@ -116,12 +121,11 @@ class Chunks:
             place = self._places[bytes.fromhex(name)]
             first, last = max(start - at, 0), min(end - at, place.size)
             if first < last:
-                data = await self._chunk(name, place)
-                parts.append(data if last - first == place.size else data[first:last])
+                parts.append((await self._chunk(name, place))[first:last])
             at += place.size
             if at >= end:
                 break
-        return parts[0] if len(parts) == 1 else b"".join(parts), past
+        return parts, past
 
     async def _chunk(self, name: str, place: _Place) -> memoryview:
         for _ in range(TRIES):

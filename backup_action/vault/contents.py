@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from backup_action.adapters.oss.refusal import Refusal
@@ -14,6 +15,9 @@ from backup_action.vault.history import history_key
 _ELSEWHERE: Final = ("PreconditionFailed", "InvalidRange")  # another content, or a shorter one
 PLACES: Final = 3  # where a content may be
 FROZEN: Final = "InvalidObjectState"
+
+
+Part = bytes | memoryview  # of a content; several make all of it
 
 
 class Missing(Exception):
@@ -49,15 +53,23 @@ class Contents:
     async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
         """`size` bytes from `start`, and the number of the place that had them: pass it on for the next stretch.
 
+        Raises Missing where no place from `past` on has it, and Stop.
+        """
+        parts, place = await self.parts(entry, start, size, past=past)
+        return b"".join(parts), place
+
+    async def parts(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[Sequence[Part], int]:
+        """The same, in the parts in which it came.
+
         Raises Missing where no place from `past` on has it, Frozen where one must be thawed first, and Stop.
         """
         if not size:
-            return b"", past
+            return (), past
         places = self._places(entry)
         for number in range(past, len(places)):
             key, etag, version = places[number]
             try:
-                return await self._bucket.stretch(key, start, size, etag, version), number
+                return await self._bucket.parts_of(key, start, size, etag, version), number
             except Refusal:
                 continue
             except Stop as stop:

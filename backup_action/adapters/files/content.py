@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 HOLE: Final = 64 << 10  # bytes; as many zeros are left out of a file that is written
 PIECE: Final = 1 << 20  # bytes read at a time
+GRAIN: Final = 4096  # bytes; of fewer zeros no file system makes a hole
 _ZEROS: Final = bytes(HOLE)
 
 
@@ -21,6 +22,20 @@ def write(handle: int, data: bytes | memoryview, start: int = 0) -> int:
             end = start + begin
         begin = at + HOLE
     return end
+
+
+def write_all(handle: int, parts: Sequence[bytes | memoryview], start: int = 0) -> int:
+    """The same of a content that came in parts."""
+    end = start
+    for part in parts:
+        end = write(handle, part, start) if any_but_zeros(part) else end
+        start += len(part)
+    return end
+
+
+def any_but_zeros(part: bytes | memoryview) -> bool:
+    """Whether a part is to be written: one that is all zeros stays a hole, unless it is tiny."""
+    return len(part) < GRAIN or bool(part[0]) or len(part) > HOLE or part != _ZEROS[: len(part)]
 
 
 def _holes(data: bytes | memoryview) -> Iterator[int]:

@@ -18,9 +18,10 @@ import re
 import secrets
 import stat
 import threading
+from collections.abc import Sequence
 from typing import Final
 
-from backup_action.adapters.files.content import write
+from backup_action.adapters.files.content import write_all
 from backup_action.adapters.files.folder import step
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Stop
@@ -135,11 +136,11 @@ class Target:
         handle, name = self._at(path, make=False)
         return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
 
-    def put(self, entry: Entry, data: bytes | memoryview) -> str:
+    def put(self, entry: Entry, parts: Sequence[bytes | memoryview]) -> str:
         """Writes a new file beside the entry's place, with its mode and time; gives its name."""
         handle, name = self.begin(entry.path)
         try:
-            if write(handle, data) != entry.size:
+            if write_all(handle, parts) != entry.size:
                 os.ftruncate(handle, entry.size)
             _dress(handle, entry)
         except OSError:

@@ -15,7 +15,7 @@ def entry(path: str) -> Entry:
 
 def test_a_folder_that_is_made_late_keeps_what_was_begun_in_it(tmp_path: Path) -> None:
     target = Target(str(tmp_path))
-    name = target.put(entry("d/a"), b"one")
+    name = target.put(entry("d/a"), [b"one"])
     target.make("d")
     target.finish(entry("d/a"), name)
     assert (tmp_path / "d/a").read_bytes() == b"one"
@@ -24,7 +24,7 @@ def test_a_folder_that_is_made_late_keeps_what_was_begun_in_it(tmp_path: Path) -
 
 def test_what_was_begun_and_has_no_place_is_gone_at_the_end(tmp_path: Path) -> None:
     target = Target(str(tmp_path))
-    target.put(entry("d/a"), b"one")
+    target.put(entry("d/a"), [b"one"])
     target.close()
     assert os.listdir(tmp_path / "d") == []
 
@@ -32,7 +32,7 @@ def test_what_was_begun_and_has_no_place_is_gone_at_the_end(tmp_path: Path) -> N
 def test_a_file_that_cannot_be_ended_is_gone_at_once(tmp_path: Path) -> None:
     target = Target(str(tmp_path))
     with pytest.raises(OSError, match="Invalid argument"):
-        target.put(Entry("a", Sort.FILE, "a", size=-1), b"one")
+        target.put(Entry("a", Sort.FILE, "a", size=-1), [b"one"])
     assert os.listdir(tmp_path) == []
     target.close()
 
