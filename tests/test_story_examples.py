@@ -69,7 +69,7 @@ def test_what_the_nightly_example_backs_up_the_others_prove_and_keep(box: Box) -
 
 def test_the_vault_example_is_encrypted_and_opens_with_its_passphrase(box: Box) -> None:
     fill(box, "ticks", "runs")
-    run(box, "vault.yml", OSS_BACKUP_PASSPHRASE="correct horse battery staple")
+    run(box, "vault.yml", BACKUP_PASSPHRASE="correct horse battery staple")
     keys = [key for key in box.objects(prefix="") if not key.startswith("packed/.oss-backup/")]
     assert keys == []
     given = ("--layout", "vault", "--prefix", "packed", "--source", "example/quant-data")
