@@ -1,9 +1,11 @@
 """What exists twice is compared: the table of settings, action.yml, --help and the README; outputs; exit codes."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +14,7 @@ from backup_action import settings
 from backup_action.cli import COMMANDS, taken_by
 from backup_action.core.problem import EXIT_CODES, Kind, Status
 from backup_action.core.report import Report, outputs
+from backup_action.core.rights import policy
 from backup_action.settings import SORTS, TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -115,3 +118,53 @@ def test_every_kind_of_problem_has_a_status_and_every_status_a_code() -> None:
 
 def test_every_type_of_setting_is_known() -> None:
     assert set(SORTS.values()) <= {"text", "switch", "number", "list"} and set(SORTS) == set(TABLE)
+
+
+KMS = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": ["*"]}  # said in words
+ROLES: dict[str, dict[str, Any]] = {
+    "backup": {},
+    "backup vault": {"layout": "vault"},
+    "restore": {},
+    "verify": {},
+    "drill": {},
+    "snapshots": {},
+    "prune": {"delete": True},
+}
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_readme_publishes_the_rights_that_sessions_ask_for(readme: Path) -> None:
+    published: dict[str, Any] = {}
+    for names, block in re.findall(r"<!-- policy: (.+?) -->.*?```json\n(.*?)```", readme.read_text(), re.DOTALL):
+        published |= dict.fromkeys(names.split(", "), json.loads(block))
+    assert list(published) == list(ROLES)
+    for name, given in ROLES.items():
+        asked = json.loads(policy(name.split()[0], "mt5-hub-data", "nightly/", **given))
+        assert KMS in asked["Statement"]
+        asked["Statement"].remove(KMS)
+        assert published[name] == asked, name
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_every_link_of_the_readme_leads_somewhere(readme: Path) -> None:
+    text = re.sub(r"```.*?```", "", readme.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 10
+    for link in links:
+        if link.startswith("#"):
+            assert link[1:] in anchors, link
+        elif "//" not in link:
+            assert (ROOT / link).exists(), link
+
+
+def test_both_readmes_have_the_same_sections_tables_and_blocks() -> None:
+    shapes = []
+    for readme in READMES:
+        text = readme.read_text()
+        code = re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL)
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        levels = [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+        shapes.append((levels, len(re.findall(r"^\s*\|", prose, re.MULTILINE)), [kind for kind, _ in code]))
+    assert shapes[0] == shapes[1]
