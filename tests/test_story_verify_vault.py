@@ -202,4 +202,4 @@ def test_a_snapshot_that_names_what_is_not_there_or_does_not_fit_is_told(box: Bo
         ended = prove(box)
         assert ended.code == 6 and found(ended) == dict.fromkeys(paths, kind), ended.text
         box.client().put_object(key, before)
-    assert "Snapshot at odds with itself" in ended.text
+    assert "do not make up its size or its SHA-256" in ended.text
