@@ -44,23 +44,28 @@ def packs(box: Box) -> list[str]:
 def test_what_is_whole_is_proven_by_index_and_listing_and_read_once(box: Box, environ: dict[str, str]) -> None:
     (box.tree / "empty").touch()
     (box.tree / "link").symlink_to("empty")
-    (box.tree / "big").write_bytes(random.Random(1).randbytes(5 << 20))
-    (box.tree / "again").write_bytes(random.Random(1).randbytes(5 << 20))
-    lay(box, "a", "b", **environ)
+    big, more = random.Random(1).randbytes(5 << 20), random.Random(2).randbytes(2 << 20)
+    (box.tree / "big").write_bytes(big)
+    (box.tree / "grown").write_bytes(big)
+    lay(box, "a", **environ)
+    (box.tree / "grown").write_bytes(big + more)
+    (box.tree / "turned").write_bytes(more + big)
+    lay(box, "b", **environ)
     box.sandbox.world.log.clear()
     ended = prove(box, **environ)
     assert ended.code == 0 and ended.told.verified, ended.text
-    assert proofs(ended) == Verification(snapshots=1, walked=2, packed=5, packs=PackCounts(needed=2))
+    assert proofs(ended) == Verification(snapshots=1, walked=2, packed=6, packs=PackCounts(needed=2))
     assert not packs(box) and not asked(box, "head", "*") and len(asked(box, "put", "*")) == RECORD
-    assert "5 files by index and listing" in ended.text and "2 packs needed, none of them read" in ended.text
+    assert "6 files by index and listing" in ended.text and "2 packs needed, none of them read" in ended.text
     ended = prove(box, "--read", "--all-snapshots", **environ)
     assert ended.code == 0 and ended.told.verified, ended.text
     assert sorted(packs(box)) == sorted(keys(box, "packs/")), "each once, though files and snapshots share them"
     told = proofs(ended)
-    assert (told.snapshots, told.read, told.chunks, told.packed, told.share) == (2, 2, 2, 1, "1/1")
+    assert (told.snapshots, told.read, told.packed, told.share) == (2, 5, 1, "1/1")
+    assert told.chunks == 1, "`turned` begins in the second pack and goes on in the first, which has gone by"
     assert (told.packs.needed, told.packs.read, told.packs.damaged) == (2, 2, 0)
-    assert told.packs.bytes >= 5 << 20 and told.read_bytes == 4000
-    assert "2 files by their chunks" in ended.text and len(asked(box, "put", "*")) == 2 * RECORD
+    assert told.packs.bytes >= 7 << 20 and told.read_bytes == 4000 + 2 * len(big) + len(big + more)
+    assert "1 file by its chunks" in ended.text and len(asked(box, "put", "*")) == 2 * RECORD
     if environ:
         for other, kind in (({}, "passphrase.missing"), ({"OSS_BACKUP_PASSPHRASE": "x"}, "passphrase.wrong")):
             ended = prove(box, **other)
@@ -172,6 +177,7 @@ def test_a_snapshot_that_names_what_is_not_there_or_does_not_fit_is_told(box: Bo
     (box.tree / "a").write_bytes(b"a" * 50)
     (box.tree / "b").write_bytes(b"b" * 50)
     (box.tree / "none").touch()
+    (box.tree / "long").write_bytes(random.Random(1).randbytes(6 << 20))
     assert vault(box).code == 0
 
     def unknown(head: dict[str, Any], entries: list[dict[str, Any]]) -> None:
@@ -181,7 +187,7 @@ def test_a_snapshot_that_names_what_is_not_there_or_does_not_fit_is_told(box: Bo
 
     def larger(head: dict[str, Any], entries: list[dict[str, Any]]) -> None:
         for entry in entries:
-            entry.update({"size": {"t/a": 51, "t/b": 49}.get(entry["path"], 0)})  # as many as the foot says
+            entry.update({"size": {"t/a": 51, "t/b": 49}.get(entry["path"], entry.get("size", 0))})  # the foot's sum
 
     def exchange(head: dict[str, Any], entries: list[dict[str, Any]]) -> None:
         one, two = (entry for entry in entries if entry["path"] in ("t/a", "t/b"))
@@ -189,6 +195,9 @@ def test_a_snapshot_that_names_what_is_not_there_or_does_not_fit_is_told(box: Bo
 
     def emptied(head: dict[str, Any], entries: list[dict[str, Any]]) -> None:
         next(entry for entry in entries if entry["path"] == "t/none")["sha256"] = "zz"
+
+    def turned(head: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+        next(entry for entry in entries if entry["path"] == "t/long")["chunks"].reverse()
 
     (key,) = keys(box, "snapshots/2")[:1]
     before = box.client().get_object(key).read()
@@ -202,4 +211,8 @@ def test_a_snapshot_that_names_what_is_not_there_or_does_not_fit_is_told(box: Bo
         ended = prove(box)
         assert ended.code == 6 and found(ended) == dict.fromkeys(paths, kind), ended.text
         box.client().put_object(key, before)
+    forge(box, 0, turned)
+    assert prove(box).code == 0, "which order is right shows only in the bytes"
+    ended = prove(box, "--read")
+    assert ended.code == 6 and found(ended) == {"t/long": "content.altered"}, ended.text
     assert "do not make up its size or its SHA-256" in ended.text

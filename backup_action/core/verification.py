@@ -17,8 +17,9 @@ In the layout vault (`core.holdings`, `core.soundness`):
 | proof | by |
 |---|---|
 | PACKED | index and listing: each chunk is in a pack that the listing has with its size, and they add up to the file |
-| READ | its only chunk was read and has its name, which comes from the SHA-256 of the snapshot |
-| CHUNKS | each of its chunks was read and has its name; that they follow each other rightly is the snapshot's word |
+| READ | its chunks were read, and in their order they have the SHA-256 of the snapshot |
+| CHUNKS | each of its chunks was read and has its name; that they follow each other rightly is the snapshot's word, |
+| | since their packs did not come by in that order (`core.sequences`) |
 """
 
 from __future__ import annotations

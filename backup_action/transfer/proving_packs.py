@@ -4,8 +4,8 @@ Each pack is read once, whole, in one request, however many files and snapshots 
 its directory must say what the index says, and each chunk must have its name. What was seen of it is then held against
 the files: whose chunks are where they should be, and add up to it. Damage never ends the run.
 
-In memory are a few packs at a time, one frame of each, what `core.holdings` has, and the names of damaged chunks. That
-chunks follow each other as in the file is not hashed: they lie in many packs, and would have to be fetched twice.
+Whole contents of several chunks are hashed on the way, as far as their packs come by in their order (`core.sequences`).
+In memory are a few packs at a time, one frame of each, what `core.holdings` has, and the names of damaged chunks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from backup_action.core import soundness
 from backup_action.core.cipher import PLAIN
@@ -21,6 +21,7 @@ from backup_action.core.entry import Entry
 from backup_action.core.holdings import State, Told
 from backup_action.core.index import Packed
 from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.sequences import Sequences
 from backup_action.core.soundness import Sound
 from backup_action.core.tally import Tally
 from backup_action.core.verification import PROVEN, Findings, PackCounts, Proof, Share
@@ -31,8 +32,18 @@ from backup_action.vault.inventory import Inventory
 from backup_action.vault.packs import pack_key
 
 HELD: Final = 64 << 20  # bytes of packs in memory
-BATCH: Final = 16  # packs that are handed on in one go
+BATCH: Final = 8  # packs that are handed on in one go
+MANY: Final = 16  # packs at a time, whatever the setting says: what an index tells of each takes up to 2 MB
 TRIES: Final = 2  # what was altered on the way once is no damage
+
+
+class _Job(NamedTuple):
+    """One pack to read: the number of its telling, and when the one before it, and it, have gone by."""
+
+    number: int
+    packed: Packed
+    before: asyncio.Event
+    done: asyncio.Event
 
 
 class ProvingPacks:
@@ -55,12 +66,15 @@ class ProvingPacks:
         self._read: dict[int, Proof] = {}  # what came of those in the share
         self._bad: set[bytes] = set()  # chunks that are not in their packs
         self._faults: dict[int, Problem] = {}  # what is wrong with packs that were read
+        self._sequences = Sequences()
         self._bytes = 0
 
     async def run(self, snapshot: str, entries: Callable[[], Iterable[Entry]]) -> None:
         """Proves the files of a snapshot. Raises Stop."""
         numbers = await asyncio.to_thread(self._to_read, entries())
-        await self._read_all(numbers)
+        if numbers:
+            await asyncio.to_thread(self._expect, entries(), set(numbers))
+            await self._read_all(numbers)
         await asyncio.to_thread(self._judge, snapshot, entries())
 
     @property
@@ -97,41 +111,45 @@ class ProvingPacks:
     def _is_to_read(self, told: Told) -> bool:
         return self._share is not None and told.state is State.LISTED and self._share.has(told.pack)
 
+    def _expect(self, entries: Iterable[Entry], numbers: set[int]) -> None:
+        """In a thread: the contents that can be hashed while these packs come by."""
+        for entry in entries:
+            self._sequences.expect(entry, self._inventory.holdings.find, numbers)
+
     async def _read_all(self, numbers: list[int]) -> None:
         self._budget = Budget(HELD)
-        crew: Crew[tuple[int, Packed]] = Crew(self._concurrency, self._prove)
+        crew: Crew[_Job] = Crew(min(self._concurrency, MANY), self._prove)
         left = self._inventory.packs(numbers)
+        before = asyncio.Event()
+        before.set()
         async with together() as group, crew.working(group):
             while batch := await asyncio.to_thread(lambda: list(itertools.islice(left, BATCH))):
-                for one in batch:
+                for number, packed in batch:
                     if self._stopped():
                         raise Stop(Kind.INTERRUPTED)
-                    await crew.hand(one)
+                    job = _Job(number, packed, before, asyncio.Event())
+                    before = job.done
+                    await crew.hand(job)
 
-    async def _prove(self, one: tuple[int, Packed]) -> None:
-        """In a worker: one pack."""
-        number, packed = one
-        held = await self._budget.take(packed.size)
+    async def _prove(self, job: _Job) -> None:
+        """In a worker: one pack. It may wait for those that came before: they have their part of the budget."""
+        held = await self._budget.take(job.packed.size)
         try:
-            sound = await self._looked_into(number, packed)
+            sound = await self._looked_into(job)
         except Missing:
-            self._read[number] = Proof.MISSING
-            return
+            self._read[job.number] = Proof.MISSING
         except Frozen:
-            self._read[number] = Proof.FROZEN
-            return
+            self._read[job.number] = Proof.FROZEN
+        else:
+            self._note(job, sound)
         finally:
             self._budget.give(held)
-        self._bytes += packed.size
-        self._bad |= sound.bad
-        self._read[number] = Proof.READ if sound.is_whole else Proof.ALTERED
-        if not sound.is_whole:
-            self._faults[number] = self._fault(number, sound)
-        self.looked_at.moving += sum(chunk.size for frame in packed.frames for chunk in frame.chunks)
+        await job.before.wait()
+        job.done.set()
 
-    async def _looked_into(self, number: int, packed: Packed) -> Sound:
-        """What came of a pack; it is fetched again where anything is wrong."""
-        cipher = self._inventory.cipher(number)
+    async def _looked_into(self, job: _Job) -> Sound:
+        """What came of a pack; it is fetched again where anything is wrong. In its turn it goes by the sequences."""
+        cipher, packed = self._inventory.cipher(job.number), job.packed
         found: Sound | None = None
         for _ in range(TRIES):
             data = await self._inventory.read(packed)
@@ -140,7 +158,19 @@ class ProvingPacks:
             if found.is_whole:
                 break
         assert found is not None  # noqa: S101  (TRIES is no 0)
+        await job.before.wait()
+        if not sound.bad:  # else what waits for it is told of, or proven by its chunks alone
+            find = self._inventory.holdings.find
+            await asyncio.to_thread(self._sequences.pass_by, job.number, data, packed, cipher, find)
         return found
+
+    def _note(self, job: _Job, sound: Sound) -> None:
+        self._bytes += job.packed.size
+        self._bad |= sound.bad
+        self._read[job.number] = Proof.READ if sound.is_whole else Proof.ALTERED
+        if not sound.is_whole:
+            self._faults[job.number] = self._fault(job.number, sound)
+        self.looked_at.moving += sum(chunk.size for frame in job.packed.frames for chunk in frame.chunks)
 
     def _fault(self, number: int, sound: Sound) -> Problem:
         told = self._inventory.holdings.told[number]
@@ -180,7 +210,10 @@ class ProvingPacks:
             return Proof.FROZEN, {"cause": "packed"}
         if Proof.PACKED in proofs:
             return Proof.PACKED, {}
-        return (Proof.READ if len(entry.chunks) == 1 else Proof.CHUNKS), {}
+        is_whole = len(entry.chunks) == 1 or self._sequences.is_whole(entry)
+        if is_whole is False:
+            return Proof.ALTERED, {"cause": "chunks"}
+        return (Proof.READ if is_whole else Proof.CHUNKS), {}
 
     def _chunk(self, name: bytes) -> tuple[Proof, int, int]:
         """What is proven of a chunk, the number of the telling of its pack, and its size."""

@@ -162,8 +162,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "proof-chunks": Word(
         "{count} 个文件：已读取全部数据块，每块都与其名称（由 SHA-256 得出）一致，大小合计与文件一致；各块的"
         "先后次序以快照为准",
-        "{count} {count:file|files} by their chunks: each was read, has the name that comes from its SHA-256, and they "
-        "add up to the file; their order is the snapshot's word",
+        "{count} {count:file|files} by {count:its|their} chunks: each was read, has the name that comes from its "
+        "SHA-256, and they add up to the file; their order is the snapshot's word",
     ),
     "proof-packed": Word(
         "{count} 个文件：索引中有其全部数据块，所在的数据包都在列表中且大小一致",
