@@ -141,7 +141,7 @@ def test_the_action_runs_a_drill_and_gives_its_outputs(box: Box) -> None:
     shutil.rmtree(box.folder / "temp")
 
 
-@pytest.mark.parametrize("environ", [{}, SECRET], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("environ", [pytest.param({}, marks=pytest.mark.slow), SECRET], ids=["plain", "encrypted"])
 def test_a_drill_of_the_vault_layout_restores_from_packs(box: Box, environ: dict[str, str]) -> None:
     files = {"a.csv": b"a,b\n1,2\n", "a.json": b"{}", "none": b"", "large": random.Random(1).randbytes((9 << 20) + 1)}
     for name, data in files.items():
