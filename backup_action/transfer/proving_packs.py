@@ -71,7 +71,9 @@ class ProvingPacks:
 
     async def run(self, snapshot: str, entries: Callable[[], Iterable[Entry]]) -> None:
         """Proves the files of a snapshot. Raises Stop."""
-        numbers = await asyncio.to_thread(self._to_read, entries())
+        self._needed |= await asyncio.to_thread(self._wanted, entries())
+        told = self._inventory.holdings.told
+        numbers = sorted(number for number in self._needed - self._read.keys() if self._is_to_read(told[number]))
         if numbers:
             await asyncio.to_thread(self._expect, entries(), set(numbers))
             await self._read_all(numbers)
@@ -97,16 +99,15 @@ class ProvingPacks:
             elif number in self._faults:
                 yield self._faults[number]
 
-    def _to_read(self, entries: Iterable[Entry]) -> list[int]:
-        """In a thread: the packs that these files need and nobody has read."""
-        holdings = self._inventory.holdings
+    def _wanted(self, entries: Iterable[Entry]) -> set[int]:
+        """In a thread: the packs that these files need, by the numbers of their tellings."""
+        wanted: set[int] = set()
         for entry in entries:
             if self._stopped():
                 raise Stop(Kind.INTERRUPTED)
-            found = (holdings.find(bytes.fromhex(name)) for name in entry.chunks)
-            self._needed.update(place.told for place in found if place)
-        new = self._needed - self._read.keys()
-        return sorted(number for number in new if self._is_to_read(holdings.told[number]))
+            found = (self._inventory.holdings.find(bytes.fromhex(name)) for name in entry.chunks)
+            wanted.update(place.told for place in found if place)
+        return wanted
 
     def _is_to_read(self, told: Told) -> bool:
         return self._share is not None and told.state is State.LISTED and self._share.has(told.pack)
