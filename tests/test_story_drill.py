@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import random
 import shutil
 import signal
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from box import Box, Ended
 from test_story_action import act
+from test_story_vault import SECRET, VAULT, keys, vault
 
 from backup_action.core.drill import Drilled
 
@@ -137,3 +139,31 @@ def test_the_action_runs_a_drill_and_gives_its_outputs(box: Box) -> None:
     report = json.loads(Path(run.outputs["report-path"]).read_text())
     assert report["drill"]["files"] == 2
     shutil.rmtree(box.folder / "temp")
+
+
+@pytest.mark.parametrize("environ", [pytest.param({}, marks=pytest.mark.slow), SECRET], ids=["plain", "encrypted"])
+def test_a_drill_of_the_vault_layout_restores_from_packs(box: Box, environ: dict[str, str]) -> None:
+    files = {"a.csv": b"a,b\n1,2\n", "a.json": b"{}", "none": b"", "large": random.Random(1).randbytes((9 << 20) + 1)}
+    for name, data in files.items():
+        (box.tree / name).write_bytes(data)
+    assert vault(box, **environ).code == 0
+    box.sandbox.world.log.clear()
+    ended = drill(box, *VAULT, **environ)
+    assert ended.code == 0 and ended.told.verified, ended.text
+    found = told(ended)
+    assert (found.files, found.snapshot_files, found.bytes) == (4, 4, found.snapshot_bytes)
+    assert {line.name: line.opened for line in found.formats} == {"CSV": 1, "JSON": 1}
+    gets = [line["key"] for line in box.sandbox.world.log if line.get("request") == "get"]
+    packs = keys(box, "packs/")
+    assert packs and set(packs) <= set(gets) and not [key for key in gets if key.startswith("p/t/")]
+    box.sandbox.world.log.clear()
+    ended = drill(box, *VAULT, "--include", "a.*", "--drill-bytes", "1KB", **environ)
+    assert ended.code == 0 and told(ended).files == 2 and told(ended).snapshot_files == 2, ended.text
+    asked = [line for line in box.sandbox.world.log if "/packs/" in str(line.get("key", ""))]
+    assert len(asked) == 1, "both lie in one frame"
+    largest = max(packs, key=lambda key: box.client().head_object(key).content_length)
+    box.client().delete_object(largest)
+    ended = drill(box, *VAULT, **environ)
+    kinds = {one.where: one.kind.value for one in ended.told.problems if one.kind != "keys.stored"}
+    assert ended.code == 6 and kinds["t/large"] == "content.missing" and not ended.told.verified, ended.text
+    assert not left(box.folder)

@@ -15,7 +15,7 @@ import oss2
 import oss2.models
 import pytest
 import zstandard
-from box import Box, Ended
+from box import RECORD, Box, Ended
 
 from backup_action.core.verification import Verification
 from backup_action.sandbox.serve import Sandbox
@@ -77,8 +77,9 @@ def test_what_is_whole_is_proven_by_the_listing_and_nothing_is_written(box: Box)
     assert proofs(ended) == Verification(snapshots=1, walked=1, listed=43)
     counts = {name: count - before.get(name, 0) for name, count in box.counts().items()}
     assert counts["oss.get"] == 2, "the snapshot, when the chain is walked and when it is chosen"
-    assert counts["oss.list"] <= 5 and not counts["oss.put"] and not counts["oss.head"]
-    assert {name for name, count in counts.items() if count and name.startswith("oss.")} == {"oss.get", "oss.list"}
+    assert counts["oss.list"] <= 5 and counts["oss.put"] == RECORD and not counts["oss.head"]
+    asked_for = {name for name, count in counts.items() if count and name.startswith("oss.")}
+    assert asked_for == {"oss.get", "oss.list", "oss.put"}
     assert "43 files by the listing" in ended.text and "0 read whole" in ended.text
     summary = ended.told
     assert (summary.counts.files_total, summary.counts.files_unchanged, summary.counts.files_failed) == (43, 43, 0)
@@ -96,7 +97,7 @@ def test_read_hashes_every_byte_once_and_writes_nothing(box: Box) -> None:
     assert told.read_bytes == 1 + 3 + 70_000 + LARGE == ended.told.counts.bytes_uploaded
     gets = sorted(asked(box, "get"))
     assert gets == ["p/t/a", "p/t/a", "p/t/b", *["p/t/large"] * 3], "the old `a` is looked for under its key first"
-    assert len(asked(box, "get", "p/.oss-backup/history/*")) == 1 and box.sent() == puts
+    assert len(asked(box, "get", "p/.oss-backup/history/*")) == 1 and box.sent() == puts + RECORD
 
 
 def test_every_damage_is_found_by_both_modes_and_told_with_its_path(box: Box) -> None:
@@ -189,8 +190,12 @@ def test_versions_are_asked_for_where_they_are_not_the_newest(box: Box) -> None:
     (box.tree / "same").unlink()
     assert box.backup("--delete", **environ).code == 0
     read = ["oss:GetObject", "oss:GetObjectVersion", "oss:ListObjects"]
-    policy = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": read, "Resource": ["*"]}]}
-    box.post("settings", {"role_policy": policy})  # no more rights are needed
+    reading = {"Effect": "Allow", "Action": read, "Resource": ["*"]}
+    box.post("settings", {"role_policy": {"Version": "1", "Statement": [reading]}})
+    ended = verify(box, **environ)
+    assert (ended.code, ended.told.problem_counts) == (0, {"ledger.failed": 1}), "without a right to be recorded"
+    recording = {"Effect": "Allow", "Action": ["oss:PutObject"], "Resource": ["acs:oss:*:*:*/p/.oss-backup/ledger/*"]}
+    box.post("settings", {"role_policy": {"Version": "1", "Statement": [reading, recording]}})  # no more is needed
     heads = len(asked(box, "head"))
     ended = verify(box, "--all-snapshots", **environ)
     assert ended.code == 0, ended.text

@@ -1,13 +1,14 @@
 """verify: wanted is what the snapshots name, there is the bucket. The difference is told, and nothing is written.
 
-The chain of snapshots is walked first, then the content of their files is proven: by the listing and a few HEADs, and
-with `read` by its bytes. Damage never hides what else there is.
+The chain of snapshots is walked first, then the content of their files is proven: by the listing, and a few HEADs or
+the indexes of packs; with `read` by its bytes. Damage never hides what else there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -23,12 +24,14 @@ from backup_action.core.snapshot import Snapshot
 from backup_action.core.verification import Findings, Link, Proof, Share, Verification
 from backup_action.settings import Settings
 from backup_action.transfer.proving import Proving
+from backup_action.transfer.proving_packs import ProvingPacks
 from backup_action.vault import Vault
+from backup_action.vault.catalogue import TREE
 from backup_action.vault.contents import Contents
 from backup_action.vault.evidence import Evidence
+from backup_action.vault.inventory import Inventory
 from backup_action.vault.walk import Walked, walk
 
-LAYOUT = "tree"
 DAY: Final = 86_400  # seconds
 
 
@@ -37,30 +40,45 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     chosen = selection.select(settings.exclude, settings.include)
     announce(draft, settings)
     async with access.opened(settings, environ, draft) as (bucket, _):
-        vault = Vault(bucket, settings.prefix, draft.source, LAYOUT)
+        vault = await access.unlocked(bucket, settings, draft)
         await progress.tell(render.walking(settings.language))
         walked = await walk(vault)
         snapshot = await choose(vault, walked, settings.snapshot or selector.LATEST)
         tell_of_chain(draft, walked, snapshot, settings.expect_digest)
         if snapshot is None:
             return
-        evidence, findings = Evidence(vault), Findings(several=settings.all_snapshots)
-        await evidence.gather(snapshot.marks)
+        findings = Findings(several=settings.all_snapshots)
         share = to_read(settings, int(draft.started // DAY))
-        proving = Proving(
-            evidence, Contents(vault), findings, draft.tally, share=share, concurrency=settings.concurrency,
-            stopped=stopped,
-        )  # fmt: skip
+        proving = await prover(vault, snapshot.marks, findings, share, settings, draft, stopped)
         scope = walked.links[::-1] if settings.all_snapshots else [verification.link(snapshot)]
-        async with watched(proving, scope, settings, environ), noted(draft, findings, share):
+        async with watched(proving, scope, settings, environ), noted(draft, findings, share, proving):
             for number, link in enumerate(scope, 1):
                 await progress.tell(render.verifying(link, number, len(scope), settings.language))
                 one = snapshot if link.id == snapshot.id else await vault.snapshot(link.id)
-                await proving.run(link.id, wanted(one, chosen))
+                await proving.run(link.id, partial(wanted, one, chosen))
                 findings.snapshots += 1
         if chosen.included and not draft.tally.total().files_total:
             raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="unmatched")
         draft.verified = all(STATUS[kind] is Status.OK for kind in draft.tally.met())
+
+
+async def prover(
+    vault: Vault, marks: list[str], findings: Findings, share: Share | None, settings: Settings, draft: Draft,
+    stopped: Callable[[], bool],
+) -> Proving | ProvingPacks:  # fmt: skip
+    """What proves files in this layout, once it knows what the bucket lists. Raises Stop."""
+    if vault.layout == TREE:
+        evidence = Evidence(vault)
+        await evidence.gather(marks)
+        return Proving(
+            evidence, Contents(vault), findings, draft.tally, share=share, concurrency=settings.concurrency,
+            stopped=stopped,
+        )  # fmt: skip
+    inventory = Inventory(vault, draft.tell)
+    await inventory.gather()
+    return ProvingPacks(
+        inventory, findings, draft.tally, share=share, concurrency=settings.concurrency, stopped=stopped
+    )
 
 
 def announce(draft: Draft, settings: Settings) -> None:
@@ -71,7 +89,7 @@ def announce(draft: Draft, settings: Settings) -> None:
 
 
 def to_read(settings: Settings, day: int) -> Share | None:
-    """The share of the files that is read, or None. A subset is asked for to be read."""
+    """The share of the files, or packs, that is read, or None. A subset is asked for to be read."""
     if settings.read_subset:
         return verification.share(settings.read_subset, day)
     return verification.EVERYTHING if settings.read else None
@@ -106,7 +124,7 @@ def tell_of_chain(draft: Draft, walked: Walked, snapshot: Snapshot | None, expec
 
 @asynccontextmanager
 async def watched(
-    proving: Proving, scope: list[Link], settings: Settings, environ: Mapping[str, str]
+    proving: Proving | ProvingPacks, scope: list[Link], settings: Settings, environ: Mapping[str, str]
 ) -> AsyncIterator[None]:
     """Says how far the verification is while it runs."""
     files, size = sum(link.files for link in scope), sum(link.bytes for link in scope)
@@ -115,12 +133,14 @@ async def watched(
 
 
 @asynccontextmanager
-async def noted(draft: Draft, findings: Findings, share: Share | None) -> AsyncIterator[None]:
+async def noted(
+    draft: Draft, findings: Findings, share: Share | None, proving: Proving | ProvingPacks
+) -> AsyncIterator[None]:
     """What was found goes into the draft at the end, however that comes."""
     try:
         yield
     finally:
-        for problem in findings.problems():
+        for problem in (*proving.problems(), *findings.problems()):
             draft.tell(problem)
         counts = findings.counts
         draft.verification = msgspec.structs.replace(
@@ -133,6 +153,9 @@ async def noted(draft: Draft, findings: Findings, share: Share | None) -> AsyncI
             share=str(share) if share else "",
             damaged=findings.damaged,
             frozen=counts[Proof.FROZEN],
+            packed=counts[Proof.PACKED],
+            chunks=counts[Proof.CHUNKS],
+            packs=proving.packs,
         )
 
 

@@ -30,7 +30,10 @@ FORMAT: Final = "oss-backup-pack/1"
 TARGET: Final = 16 << 20  # bytes; a pack is closed when it has as many
 FRAME: Final = 1 << 20  # bytes of chunks that are compressed together, before compression; a larger chunk stands alone
 FRAME_MAX: Final = 64 << 20  # bytes; no frame of ours unpacks to more
+PACK_MAX: Final = 128 << 20  # bytes; no pack of ours is larger
+DIRECTORY_MAX: Final = 32 << 20  # bytes of JSON
 LEVEL: Final = 3
+_PIECE: Final = 1 << 20  # bytes unpacked at a time
 _SKIPPABLE: Final = 0x184D2A50  # RFC 8878, 3.1.2
 _END: Final = b"OBP1"
 _TAIL: Final = struct.Struct("<II4s")
@@ -104,9 +107,10 @@ def unpack(piece: bytes, frame: Frame, cipher: Cipher) -> bytes:
     """The chunks of a frame, one after the other. Raises Broken. What they hold is for the caller to prove."""
     size = sum(chunk.size for chunk in frame.chunks)
     try:
-        data = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
-            cipher.open(piece, "frame"), max_output_size=size
-        )
+        plain = cipher.open(piece, "frame")
+        if zstandard.frame_content_size(plain) not in (-1, size):  # so much would be made room for
+            raise Broken("a frame has another size than is told of it")
+        data = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(plain, max_output_size=size)
     except (Unopened, zstandard.ZstdError) as error:
         raise Broken(f"a frame does not open: {error}") from None
     if len(data) != size:
@@ -122,8 +126,8 @@ def directory(data: bytes, cipher: Cipher) -> list[Frame]:
         at = behind - length - _HEAD.size
         if end != _END or at < 0 or _HEAD.unpack_from(data, at) != (_SKIPPABLE, len(data) - at - _HEAD.size):
             raise Broken("its end is no pack's")
-        plain = cipher.open(data[behind - length : behind], "directory")
-        found = msgspec.json.decode(zstandard.ZstdDecompressor().decompressobj().decompress(plain), type=Directory)
+        plain = _unpacked(cipher.open(data[behind - length : behind], "directory"))
+        found = msgspec.json.decode(plain, type=Directory)
     except (struct.error, zstandard.ZstdError, Unopened, msgspec.MsgspecError) as error:
         raise Broken(f"it has no directory that can be read: {error}") from None
     if found.format != FORMAT:
@@ -131,6 +135,26 @@ def directory(data: bytes, cipher: Cipher) -> list[Frame]:
     if sum(frame.stored for frame in found.frames) != at:
         raise Broken("its frames do not fill it")
     return found.frames
+
+
+def _unpacked(data: bytes) -> bytes:
+    """A directory's JSON; a bucket's word must not cost a host its memory. Raises Broken and ZstdError."""
+    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data)
+    pieces, size = [], 0
+    while piece := reader.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > DIRECTORY_MAX:
+            raise Broken("its directory is longer than any")
+    return b"".join(pieces)
+
+
+def fits(size: int, frames: Sequence[Frame], *, sealed: bool) -> bool:
+    """Whether these frames and a directory of them can be all that a pack of this size holds."""
+    bare = sum(frame.stored for frame in frames) + _HEAD.size + _TAIL.size
+    plain = len(msgspec.json.encode(Directory(FORMAT, list(frames))))
+    most = bare + plain + plain // 128 + 512  # what zstd adds at most to what it cannot compress, and a cipher's part
+    return bare < size <= min(padded(most) if sealed else most, PACK_MAX)
 
 
 def padded(size: int) -> int:

@@ -152,6 +152,8 @@ class Kind(enum.StrEnum):
     TARGET_BUSY = "target.busy"
 
     INDEX_DAMAGED = "index.damaged"
+    PACK_MISSING = "pack.missing"
+    PACK_DAMAGED = "pack.damaged"
     PASSPHRASE_MISSING = "passphrase.missing"  # noqa: S105  (a kind, not a secret)
     PASSPHRASE_WRONG = "passphrase.wrong"  # noqa: S105  (a kind, not a secret)
     PASSPHRASE_LATE = "passphrase.late"  # noqa: S105  (a kind, not a secret)
@@ -171,7 +173,6 @@ class Kind(enum.StrEnum):
 
     FILE_LATE = "file.late"
     HISTORY_UNKEPT = "history.unkept"
-
     DRILL_EMPTY = "drill.empty"
     DRILL_FORMAT = "drill.format"
     HISTORY_OFF = "history.off"
@@ -208,6 +209,7 @@ _BY_START: Final[Mapping[str, Status]] = {
     "snapshot": Status.DAMAGED,
     "content": Status.DAMAGED,
     "index": Status.DAMAGED,
+    "pack": Status.DAMAGED,
     "passphrase": Status.USAGE,
     "target": Status.INCOMPLETE,
     "lease": Status.BUSY,

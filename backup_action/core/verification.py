@@ -11,6 +11,15 @@ What proves the content of a file, in this order; whatever stops short of that i
 An ETag and a CRC-64 tell every accident. Against somebody who makes another content to match them there is READ alone.
 A listing says nothing of old versions: those are asked for. What an archive holds is proven by the first two, and told
 as FROZEN where it was to be read.
+
+In the layout vault (`core.holdings`, `core.soundness`):
+
+| proof | by |
+|---|---|
+| PACKED | index and listing: each chunk is in a pack that the listing has with its size, and they add up to the file |
+| READ | its chunks were read, and in their order they have the SHA-256 of the snapshot |
+| CHUNKS | each of its chunks was read and has its name; that they follow each other rightly is the snapshot's word, |
+| | since their packs did not come by in that order (`core.sequences`) |
 """
 
 from __future__ import annotations
@@ -41,12 +50,24 @@ class Proof(enum.Enum):
     LISTED = "listed"
     ASKED = "asked"
     READ = "read"
+    PACKED = "packed"
+    CHUNKS = "chunks"
     MISSING = Kind.CONTENT_MISSING.value
     ALTERED = Kind.CONTENT_ALTERED.value
     FROZEN = Kind.CONTENT_FROZEN.value
 
 
-PROVEN: Final = frozenset({Proof.LISTED, Proof.ASKED, Proof.READ})
+WAS_READ: Final = frozenset({Proof.READ, Proof.CHUNKS})
+PROVEN: Final = WAS_READ | {Proof.LISTED, Proof.ASKED, Proof.PACKED}
+
+
+class PackCounts(msgspec.Struct, frozen=True):
+    """The packs that the files which were looked at need."""
+
+    needed: int = 0
+    read: int = 0  # whole
+    bytes: int = 0  # of those that were read
+    damaged: int = 0  # missing, of another size, or with other bytes
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -60,9 +81,12 @@ class Verification(msgspec.Struct, frozen=True):
     asked: int = 0
     read: int = 0
     read_bytes: int = 0
-    share: str = ""  # of the files that were to be read, as `3/30`; "" for none
+    share: str = ""  # of the files (layout vault: of the packs) that were to be read, as `3/30`; "" for none
     damaged: int = 0  # files whose content is missing or another
     frozen: int = 0  # files that would have to be thawed to be read
+    packed: int = 0  # files of the layout vault by their proof
+    chunks: int = 0
+    packs: PackCounts = PackCounts()
 
 
 class Weighed(NamedTuple):
@@ -135,7 +159,7 @@ def proves(entry: Entry, size: str, crc64: str, etag: str) -> bool:
 
 def identity(entry: Entry) -> bytes:
     """What tells one content under one key from any other, in 16 bytes."""
-    facts = (entry.place, entry.version, entry.etag, entry.sha256, entry.size)
+    facts = (entry.place, entry.version, entry.etag, entry.sha256, entry.size, *entry.chunks)
     return hashlib.blake2b(repr(facts).encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
@@ -146,6 +170,7 @@ class Damage:
     proof: Proof
     path: str
     snapshots: list[str]
+    facts: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -171,21 +196,24 @@ class Findings:
             damage.snapshots.append(snapshot)
         return True
 
-    def found(self, entry: Entry, proof: Proof, snapshot: str) -> None:
-        """Notes what came of one content; the files beyond those that a report names are only counted."""
+    def found(self, entry: Entry, proof: Proof, snapshot: str, **facts: str) -> None:
+        """Notes what came of one content; the files beyond those that a report names are only counted.
+
+        `facts` of its damage go into the problem; a `cause` takes the place of the usual one.
+        """
         self.counts[proof] += 1
         if proof is Proof.READ:
             self.read_bytes += entry.size
         if proof not in PROVEN and len(self._damages) < KEPT_PROBLEMS:
-            self._damages[identity(entry)] = Damage(proof, entry.path, [snapshot])
+            self._damages[identity(entry)] = Damage(proof, entry.path, [snapshot], facts)
 
     def problems(self) -> Iterator[Problem]:
         """Every damaged file, by path; those that are only counted come last, without one."""
         named: Counter[Proof] = Counter()
         for damage in sorted(self._damages.values(), key=lambda one: one.path):
             named[damage.proof] += 1
-            facts = {"cause": "verify"} | ({"snapshots": ", ".join(damage.snapshots)} if self.several else {})
-            yield Problem(Kind(damage.proof.value), damage.path, facts)
+            named_by = {"snapshots": ", ".join(damage.snapshots)} if self.several else {}
+            yield Problem(Kind(damage.proof.value), damage.path, {"cause": "verify", **damage.facts, **named_by})
         for proof, count in (self.counts - named).items():
             if proof not in PROVEN:
                 yield from (Problem(Kind(proof.value), "", {"cause": "verify"}) for _ in range(count))

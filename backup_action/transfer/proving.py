@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from backup_action.core.entry import Entry
-from backup_action.core.problem import Kind, Stop
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
-from backup_action.core.verification import Findings, Proof, Share, Weighed
+from backup_action.core.verification import PROVEN, WAS_READ, Findings, PackCounts, Proof, Share, Weighed
 from backup_action.transfer.flow import Budget, Crew, together
 from backup_action.vault.contents import PLACES, Contents, Missing, lacking
 
@@ -33,7 +33,7 @@ class Altered(Exception):
 
 
 class Evidence(Protocol):
-    """What a layout says of contents without giving them; `vault.evidence` is the one of the layout tree."""
+    """What the bucket says of contents without giving them: `vault.evidence`."""
 
     def weigh(self, entries: Iterable[Entry]) -> Iterator[Weighed]: ...  # noqa: D102
     async def ask(self, weighed: Weighed) -> Proof: ...  # noqa: D102
@@ -58,13 +58,22 @@ class Proving:
         self.looked_at = Tally()  # of all files that the snapshots name, for whoever watches
         self.looked_at.open_roots(1)
 
-    async def run(self, snapshot: str, entries: Iterable[Entry]) -> None:
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong besides the files."""
+        return iter(())
+
+    @property
+    def packs(self) -> PackCounts:
+        """None: each file is an object."""
+        return PackCounts()
+
+    async def run(self, snapshot: str, entries: Callable[[], Iterable[Entry]]) -> None:
         """Proves the files of a snapshot, which come in the order of keys. Raises Stop."""
         self._snapshot = snapshot
         self._budget = Budget(HELD)
         self._big = asyncio.Semaphore(LARGE)
         crew: Crew[Weighed] = Crew(self._concurrency, self._prove)
-        left = self._unproven(entries)
+        left = self._unproven(entries())
         async with together() as group, crew.working(group):
             while batch := await asyncio.to_thread(lambda: list(itertools.islice(left, BATCH))):
                 for weighed in batch:
@@ -154,12 +163,17 @@ class Proving:
     def _note(self, entry: Entry, proof: Proof) -> None:
         self._findings.found(entry, proof, self._snapshot)
         self.looked_at.same(0, entry.size)
-        if proof is Proof.READ:
-            self._tally.sent(0, entry.size)
-        elif proof in (Proof.LISTED, Proof.ASKED):
-            self._tally.same(0, entry.size)
-        else:
-            self._tally.failed(0, size=entry.size)
+        count(self._tally, entry.size, proof)
+
+
+def count(tally: Tally, size: int, proof: Proof) -> None:
+    """Counts a file by what came of it."""
+    if proof in WAS_READ:
+        tally.sent(0, size)
+    elif proof in PROVEN:
+        tally.same(0, size)
+    else:
+        tally.failed(0, size=size)
 
 
 async def _hash(sha: hashlib._Hash, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 The files' own objects are told by the listing. What that does not prove may be an old version, or lie in the history,
 or be the same content put there anew: the history is listed once, and what is left is asked for by a HEAD, one for each
-place. Another layout's evidence has the same methods.
+place. The layout vault has its `inventory`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +26,7 @@ from backup_action.core.cipher import Unopened
 from backup_action.core.entry import Entry
 from backup_action.core.index import Packed
 from backup_action.core.pack import Open
-from backup_action.core.problem import Kind, Stop
+from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.ring import Ring
 from backup_action.core.stored import Stored
 from backup_action.vault.catalogue import Vault
@@ -66,25 +66,39 @@ async def listed(vault: Vault) -> dict[str, int]:
     return {stored.key.rpartition("/")[2]: stored.size for stored in objects}
 
 
-async def indexes(vault: Vault, ring: Ring) -> tuple[dict[str, Read], list[str]]:
+async def indexes(
+    vault: Vault, ring: Ring, tell: Callable[[Problem], None] | None = None
+) -> tuple[dict[str, Read], list[str]]:
     """Every index that none supersedes, by id, and the ids of those that are superseded. Raises Stop.
 
-    What stands before the newest merged one is read only where that does not supersede it.
+    What stands before the newest merged one is read only where that does not supersede it. With `tell` one that cannot
+    be read is told of, and passed over.
     """
     found = sorted(await vault.below(INDEX), key=lambda stored: (stored.last_modified, stored.key))
     ids = [stored.key for stored in found]
     first = max((at for at, id in enumerate(ids) if id.endswith(MERGED)), default=0)
-    read = await _fetched(vault, ring, ids[first:])
+    read = await _fetched(vault, ring, ids[first:], tell)
     left = [id for id in ids[:first] if id not in _superseded(read)]
-    read |= await _fetched(vault, ring, left)
+    read |= await _fetched(vault, ring, left, tell)
     old = _superseded(read)
     return {id: one for id, one in read.items() if id not in old}, [id for id in ids if id in old]
 
 
-async def _fetched(vault: Vault, ring: Ring, ids: list[str]) -> dict[str, Read]:
+async def _fetched(
+    vault: Vault, ring: Ring, ids: list[str], tell: Callable[[Problem], None] | None
+) -> dict[str, Read]:  # fmt: skip
     answers = await asyncio.gather(*(vault.bucket.get(f"{vault.prefix}{INDEX}{id}") for id in ids))
-    told = zip(ids, answers, strict=True)  # one that is not there any more was pruned meanwhile
-    return {id: _opened(id, answer.body, ring) for id, answer in told if answer is not None}
+    found: dict[str, Read] = {}
+    for id, answer in zip(ids, answers, strict=True):
+        if answer is None:
+            continue  # it was pruned meanwhile
+        try:
+            found[id] = _opened(id, answer.body, ring)
+        except Stop as stop:
+            if tell is None or stop.problem.kind is not Kind.INDEX_DAMAGED:
+                raise
+            tell(stop.problem)
+    return found
 
 
 def _superseded(read: Mapping[str, Read]) -> set[str]:
@@ -93,9 +107,11 @@ def _superseded(read: Mapping[str, Read]) -> set[str]:
 
 def _opened(id: str, data: bytes, ring: Ring) -> Read:
     try:
-        return Read(ring.open(data, about(id)), cipher.key_of(data) if cipher.is_sealed(data) else "")
+        opened = Read(ring.open(data, about(id)), cipher.key_of(data) if cipher.is_sealed(data) else "")
     except Unopened as error:
         raise _damaged(id, error) from None
+    _head(id, opened.data)
+    return opened
 
 
 def _head(id: str, data: bytes) -> index.Head:

@@ -32,7 +32,7 @@ async def walk(vault: Vault) -> Walked:
                 found = await vault.snapshot(id)
                 if not vault.is_own(found.head.source, found.head.layout):
                     return None
-                await asyncio.to_thread(tree.check, found.entries(), id)
+                await asyncio.to_thread(tree.check, found.entries(), id, vault.layout)
             except Stop as stop:
                 if stop.problem.kind not in _DAMAGE:
                     raise

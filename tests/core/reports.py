@@ -6,7 +6,7 @@ from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
 from backup_action.core.pruning import Fate, Line, Pruning
 from backup_action.core.recent import PastRun, kept
 from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
-from backup_action.core.verification import Verification
+from backup_action.core.verification import PackCounts, Verification
 
 RUN = Run(
     host="runner-01",
@@ -196,6 +196,31 @@ VERIFIED = report(
     verification=Verification(31, 32, 1, False, 11_000, 931, 411, 1_610_612_736, "3/30", 2, 1),
     requests=1_400,
 )
+PACKS = report(
+    Status.DAMAGED,
+    [
+        Problem(Kind.PACK_MISSING, f".oss-backup/packs/2c/{'2c26b46b' * 8}"),
+        Problem(Kind.PACK_DAMAGED, f".oss-backup/packs/9f/{'9f86d081' * 8}", {"cause": "bytes"}),
+        Problem(
+            Kind.CONTENT_MISSING, "data/a.csv",
+            {"cause": "packed", "pack": f".oss-backup/packs/2c/{'2c26b46b' * 8}", "snapshots": SNAPSHOT.id},
+        ),
+        Problem(Kind.CONTENT_MISSING, "data/b.csv", {"cause": "unknown"}),
+        Problem(
+            Kind.CONTENT_ALTERED, "data/c.csv", {"cause": "packed", "pack": f".oss-backup/packs/9f/{'9f86d081' * 8}"}
+        ),
+        Problem(Kind.CONTENT_ALTERED, "data/d.csv", {"cause": "chunks"}),
+        Problem(Kind.CONTENT_FROZEN, "data/e.csv", {"cause": "packed"}),
+    ],
+    command="verify",
+    counts=Counts(12_345, 411, 11_929, 0, 5, 48_318_382_080, 1_610_612_736),
+    snapshot=SNAPSHOT,
+    verification=Verification(
+        1, 32, read=400, read_bytes=1_610_612_736, share="3/30", damaged=4, frozen=1, packed=11_929, chunks=11,
+        packs=PackCounts(2_950, 98, 1_644_167_168, 2),
+    ),
+    requests=140,
+)  # fmt: skip
 DRILLED = report(
     Status.OK,
     [Problem(Kind.DRILL_FORMAT, "data/odd.json", {"format": "JSON", "reason": "it is cut short"})],
@@ -302,6 +327,7 @@ GOLDEN = {
     "prune": PRUNE,
     "prune-dry": PRUNE_DRY,
     "verify": VERIFIED,
+    "verify-packs": PACKS,
     "drill": DRILLED,
 }
 EVERY_STATUS = [

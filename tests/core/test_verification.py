@@ -130,7 +130,14 @@ def test_a_content_counts_once_and_its_damage_has_every_snapshot() -> None:
     findings.found(FILE, Proof.MISSING, "s3")
     for snapshot in ("s2", "s1"):
         assert findings.is_known(entry(mode=7, last_modified=0), snapshot), "the same content"
-    for other in (entry(etag="F"), entry(version="v"), entry(place="t/b"), entry(sha256="0" * 64), entry(size=1)):
+    for other in (
+        entry(etag="F"),
+        entry(version="v"),
+        entry(place="t/b"),
+        entry(sha256="0" * 64),
+        entry(size=1),
+        entry(chunks=["ab" * 32]),
+    ):
         assert not findings.is_known(other, "s1")
     (problem,) = findings.problems()
     assert problem.facts["snapshots"] == "s3, s2, s1" and findings.damaged == 1

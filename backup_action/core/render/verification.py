@@ -45,18 +45,32 @@ def short(report: Report, language: Language) -> str:
         _counted("proof-listed", told.listed, language),
         _counted("proof-asked", told.asked, language),
         _counted("proof-read", told.read, language, size=numbers.size(told.read_bytes)),
+        _counted("proof-chunks", told.chunks, language),
+        _counted("proof-packed", told.packed, language),
     ]
     return word("semicolon", language).join(part for part in parts if part)
 
 
 def _proofs(told: Verification, language: Language) -> Iterator[str]:
+    packs = told.packs
     every = [
         _counted("proof-damaged", told.damaged, language),
         _counted("proof-frozen", told.frozen, language),
+        _counted("proof-packs-damaged", packs.damaged, language),
         _counted("proof-read", told.read, language, size=numbers.size(told.read_bytes)),
+        _counted("proof-chunks", told.chunks, language),
+        _counted("proof-packed", told.packed, language),
+        _counted(
+            "proof-packs" if packs.read else "proof-packs-listed",
+            packs.needed,
+            language,
+            read=numbers.count(packs.read),
+            size=numbers.size(packs.bytes),
+        ),
         _counted("proof-asked", told.asked, language),
         _counted("proof-listed", told.listed, language),
-        word("proof-share", language, share=told.share) * _is_share(told.share),
+        word("proof-share-packs" if packs.needed else "proof-share", language, share=told.share)
+        * _is_share(told.share),
         _counted("proof-snapshots", told.snapshots, language),
         _counted("proof-chain-gaps" if told.gaps else "proof-chain", told.walked, language, gaps=str(told.gaps)),
         word("proof-expected", language) * told.expected,

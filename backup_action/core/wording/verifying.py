@@ -159,6 +159,25 @@ WORDS: Final[Mapping[str, Word]] = {
         "{count} {count:file|files} read whole ({size}): the SHA-256 of the snapshot",
     ),
     "proof-share": Word("读取的是第 {share} 份（按路径轮换）", "What was read is share {share} of the paths"),
+    "proof-chunks": Word(
+        "{count} 个文件：已读取全部数据块，每块都与其名称（由 SHA-256 得出）一致，大小合计与文件一致；各块的"
+        "先后次序以快照为准",
+        "{count} {count:file|files} by {count:its|their} chunks: each was read, has the name that comes from its "
+        "SHA-256, and they add up to the file; their order is the snapshot's word",
+    ),
+    "proof-packed": Word(
+        "{count} 个文件：索引中有其全部数据块，所在的数据包都在列表中且大小一致",
+        "{count} {count:file|files} by index and listing: every chunk is in a pack that is listed with its size",
+    ),
+    "proof-packs": Word(
+        "涉及 {count} 个数据包，读取了其中 {read} 个（{size}）：SHA-256、目录、每个数据块",
+        "{count} {count:pack|packs} needed, {read} of them read whole ({size}): SHA-256, directory, every chunk",
+    ),
+    "proof-packs-listed": Word(
+        "涉及 {count} 个数据包，没有读取", "{count} {count:pack|packs} needed, none of them read"
+    ),
+    "proof-packs-damaged": Word("{count} 个数据包缺失或损坏", "{count} {count:pack|packs} missing or damaged"),
+    "proof-share-packs": Word("读取的是第 {share} 份（按数据包轮换）", "What was read is share {share} of the packs"),
     "proof-damaged": Word("{count} 个文件缺失或被改动", "{count} {count:file|files} missing or altered"),
     "proof-frozen": Word("{count} 个文件未解冻，没有读取", "{count} {count:file|files} not thawed, so not read"),
     "proof-snapshots": Word("核对了 {count} 个快照的文件", "Files of {count} {count:snapshot|snapshots} looked at"),
