@@ -53,7 +53,11 @@ async def make(vault: Vault, passphrase: str) -> Ring:
     locked, _ = await asyncio.to_thread(cipher.new, passphrase)
     data = cipher.encode(locked)
     headers = {"content-type": "application/json", "x-oss-forbid-overwrite": "true", **vault.headers}
-    await vault.bucket.put(f"{vault.prefix}{KEYS}{locked.id}{ENDING}", data, fastcrc.crc64.xz(data), headers)
+    try:
+        await vault.bucket.put(f"{vault.prefix}{KEYS}{locked.id}{ENDING}", data, fastcrc.crc64.xz(data), headers)
+    except Stop as stop:  # ours already, and the answer was lost: what stands there is opened now
+        if stop.problem.facts.get("code") != "FileAlreadyExists":
+            raise
     return await ring(vault, passphrase)  # another first run may have been faster
 
 
