@@ -58,7 +58,7 @@ def head(data: bytes) -> Head:
     """The first line. Raises Unreadable."""
     try:
         found = msgspec.json.decode(next(_lines(data), b""), type=Head)
-    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError) as error:
         raise Unreadable(f"its first line is no head: {error}") from None
     if found.format != FORMAT:
         raise Unreadable(f"its format is {found.format[:40]!r}, and this program knows {FORMAT!r}")
@@ -72,7 +72,7 @@ def packs(data: bytes) -> Iterator[Packed]:
     try:
         next(lines)
         yield from map(_packed, lines)
-    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError) as error:
         raise Unreadable(f"it is damaged: {error}") from None
 
 

@@ -133,7 +133,7 @@ def directory(data: bytes, cipher: Cipher) -> list[Frame]:
             raise Broken("its end is no pack's")
         plain = cipher.open(data[behind - length : behind], "directory")
         found = msgspec.json.decode(zstandard.ZstdDecompressor().decompressobj().decompress(plain), type=Directory)
-    except (struct.error, zstandard.ZstdError, Unopened, msgspec.MsgspecError) as error:
+    except (struct.error, zstandard.ZstdError, Unopened, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Broken(f"it has no directory that can be read: {error}") from None
     if found.format != FORMAT:
         raise Broken(f"its format is {found.format[:40]!r}, and this program knows {FORMAT!r}")
