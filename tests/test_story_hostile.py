@@ -1,5 +1,5 @@
-"""Stories of a vault whose bucket lies: each ends soon, in bounded memory, with a sentence and the right code; no content
-but the true one is ever restored.
+"""Stories of a vault whose bucket lies: each ends soon, in bounded memory, with a sentence and the right code; no
+content but the true one is ever restored.
 """
 
 import hashlib

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +37,9 @@ INDEX: Final = f"{CATALOGUE}/index/"
 MANY: Final = 24  # indexes; from there on a run makes one of them all
 SMALL: Final = 4 << 20  # bytes of an index that another may take the place of
 NAMES: Final = 3  # of a pack, until one is free
+SPARE: Final = 256  # bytes that it gets for that at most
 PARTS: Final = "0123456789abcdef"  # of a long listing
+ONCE: Final = {"x-oss-forbid-overwrite": "true"}
 MERGED: Final = "-merged"  # ends the id of an index that supersedes others
 
 
@@ -128,7 +131,7 @@ class Packs:
         self._stored = 0  # chunks in them
         self._vault = vault
         self._ring = ring
-        self._headers = {**headers, "content-type": "application/octet-stream", "x-oss-forbid-overwrite": "true"}
+        self._headers = {**headers, "content-type": "application/octet-stream", **ONCE}
         self._held: set[bytes] = set()
         self._claimed: set[bytes] = set()
         self._lock = threading.Lock()
@@ -185,7 +188,8 @@ class Packs:
 
     async def put(self, pack: Open) -> None:
         """Closes a pack and stores it. Raises Stop."""
-        for spare in range(NAMES):
+        for attempt in range(NAMES):
+            spare = secrets.randbelow(SPARE) + 1 if attempt else 0
             name, data = await asyncio.to_thread(pack.finish, self.cipher, spare)
             crc64 = await asyncio.to_thread(fastcrc.crc64.xz, data)
             key = self._vault.prefix + pack_key(name)
@@ -222,15 +226,13 @@ class Packs:
         if not made and not merged:
             return
         name = f"{id}-{next(self._numbers)}" + MERGED * bool(merged)
-        headers = {"content-type": "application/zstd", "x-oss-forbid-overwrite": "true", **self._vault.headers}
+        headers = {"content-type": "application/zstd", **self._vault.headers}
         key = f"{self._vault.prefix}{INDEX}{name}"
         try:
             data = await asyncio.to_thread(self._index, made, merged, name)
             crc64 = fastcrc.crc64.xz(data)
-            if not await self._is_stored(key, data, crc64, headers):
-                answer = await self._vault.bucket.head(key)
-                if answer is None or not answer.proves(len(data), crc64):
-                    raise Stop(Kind.STORED_MISMATCH, key, sent=crc64)
+            if not await self._is_stored(key, data, crc64, headers | ONCE):  # the name is ours: it came badly
+                await self._vault.bucket.put(key, data, crc64, headers)
         except BaseException:
             self._made = [*made, *self._made]  # for the last one, if there is time
             raise
