@@ -15,6 +15,7 @@ from backup_action.adapters.way import Way
 from backup_action.core import rights
 from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.entry import Entry
+from backup_action.core.escape import SHORTEST_SECRET
 from backup_action.core.ledger import VERBS
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, Target
@@ -68,6 +69,8 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         github.mask(secret, environ)
         draft.secrets.add(secret)
 
+    if len(settings.passphrase) >= SHORTEST_SECRET:
+        hide(settings.passphrase)
     if settings.allow_static_keys:
         return credentials.Keyring(credentials.stored(environ, hide))
     is_writer = draft.command == "backup"

@@ -11,6 +11,9 @@ The content of a file's entry is, of these, the first that there is; size and SH
 | the object under the entry's key | its ETag is the entry's |
 | `.oss-backup/history/<2 hex>/<sha256>` | |
 
+In the layout `vault` the content is that of the entry's chunks, in order. An index (`.oss-backup/index/`) that no other
+supersedes says in which frame of which pack a chunk is; the pack is named by its SHA-256, the chunk by its own.
+
 A `Bucket` is one state of the bucket: each content is fetched once. Made with the state before it, it fetches only what
 the listing does not show unchanged: same key, version, ETag, size and time.
 """
@@ -81,6 +84,8 @@ class Bucket:
         self._prefix = prefix
         self._seen: dict[Line, tuple[int, str]] = before._seen if before else {}
         self._snapshots: dict[Line, Snapshot] = before._snapshots if before else {}
+        self._packs: dict[Line, dict[str, bytes]] = before._packs if before else {}
+        self._where: dict[str, list[tuple[str, int]]] | None = None
         self._versions: dict[tuple[str, str], Line] | None = None
         listed = list(oss2.ObjectIteratorV2(client, prefix=prefix, max_keys=1000))
         self.objects: dict[str, Line] = {
@@ -148,11 +153,70 @@ class Bucket:
         return "history", kept
 
     def _content(self, entry: dict[str, Any]) -> str:
+        if "key" in entry and not entry.get("etag"):
+            return self._joined(entry)
         place, line = self._place(entry)
         size, sha256 = self._fetch(line)
         if (size, sha256) != (entry.get("size", 0), entry["sha256"]):
             raise Broken(f"its {place} {line[0]} has {size} bytes with SHA-256 {sha256}, not {entry['sha256']}")
         return sha256
+
+    def _joined(self, entry: dict[str, Any]) -> str:
+        """The SHA-256 of a file of a vault."""
+        data = b"".join(map(self._chunk, entry.get("chunks", [])))
+        sha256 = hashlib.sha256(data).hexdigest()
+        if (len(data), sha256) != (entry.get("size", 0), entry["sha256"]):
+            raise Broken(f"its chunks have {len(data)} bytes with SHA-256 {sha256}, not {entry['sha256']}")
+        return sha256
+
+    def _chunk(self, name: str) -> bytes:
+        if self._where is None:
+            self._where = self._indexed()
+        for key, size in self._where.get(name, []):
+            line = self.objects.get(key)
+            if line is not None and line[3] == size:
+                chunk = self._unpacked(line).get(name)
+                if chunk is not None:
+                    return chunk
+        raise Broken(f"no pack has the chunk {name}, of {len(self._where)} that the indexes tell of")
+
+    def _indexed(self) -> dict[str, list[tuple[str, int]]]:
+        """The keys and sizes of the packs that are said to have each chunk."""
+        start, told = f"{CATALOGUE}index/", {}
+        for key in self.objects:
+            if key.startswith(start):
+                data = self._client.get_object(self._prefix + key).read()
+                plain = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+                told[key.removeprefix(start)] = [json.loads(line) for line in plain.splitlines()]
+        old = {id for lines in told.values() for id in lines[0].get("supersedes", [])}
+        where: dict[str, list[tuple[str, int]]] = {}
+        for lines in (lines for id, lines in told.items() if id not in old):
+            for row in lines[1:]:
+                place = (f"{CATALOGUE}packs/{row['pack'][:2]}/{row['pack']}", row["size"])
+                for name in (name for _, chunks in row["frames"] for name, _ in chunks):
+                    where.setdefault(name, []).append(place)
+        return where
+
+    def _unpacked(self, line: Line) -> dict[str, bytes]:
+        """Every chunk of a pack, by what the pack says of itself; name and SHA-256 of pack and chunks are checked."""
+        if line not in self._packs:
+            data = self._client.get_object(line[0]).read()
+            if hashlib.sha256(data).hexdigest() != line[0].rpartition("/")[2]:
+                raise Broken(f"{line[0]} has another content than its name says")
+            length, padding = (int.from_bytes(data[at : at + 4], "little") for at in (len(data) - 12, len(data) - 8))
+            end = len(data) - 12 - padding
+            directory = json.loads(zstandard.ZstdDecompressor().decompressobj().decompress(data[end - length : end]))
+            found, at = {}, 0
+            for stored, chunks in directory["frames"]:
+                plain = zstandard.ZstdDecompressor().decompressobj().decompress(data[at : at + stored])
+                at, start = at + stored, 0
+                for name, size in chunks:
+                    found[name] = plain[start : start + size]
+                    start += size
+                    if hashlib.sha256(found[name]).hexdigest() != name:
+                        raise Broken(f"{line[0]} says that it has the chunk {name}, and has another")
+            self._packs[line] = found
+        return self._packs[line]
 
     def _fetch(self, line: Line) -> tuple[int, str]:
         seen = self._seen.get(line)

@@ -68,9 +68,9 @@ PLAIN: Final = Plain()
 class Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of scrypt. Bounded: a bucket's word must not cost a host its memory."""
 
-    n: Annotated[int, msgspec.Meta(ge=1 << 14, le=1 << 20)]
+    n: Annotated[int, msgspec.Meta(ge=1 << 14, le=1 << 17)]
     r: Annotated[int, msgspec.Meta(ge=1, le=8)]
-    p: Annotated[int, msgspec.Meta(ge=1, le=4)]
+    p: Annotated[int, msgspec.Meta(ge=1, le=1)]
     salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=64)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -93,6 +93,9 @@ def beside(link: Entry, known: Entry) -> Entry:
     )  # fmt: skip
 
 
+_Name = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]  # of a chunk
+
+
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     path: str
     kind: Sort
@@ -115,7 +118,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     etag: str = ""
     last_modified: int = 0
     blocks: Blocks | None = None
-    chunks: list[str] = []
+    chunks: list[_Name] = []
     gone: bool = False
     dense: bool = False
 

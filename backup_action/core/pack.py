@@ -29,7 +29,8 @@ from backup_action.core.cipher import Cipher, Unopened
 FORMAT: Final = "oss-backup-pack/1"
 TARGET: Final = 16 << 20  # bytes; a pack is closed when it has as many
 FRAME: Final = 1 << 20  # bytes of chunks that are compressed together, before compression; a larger chunk stands alone
-FRAME_MAX: Final = 64 << 20  # bytes; no frame of ours unpacks to more
+CHUNKS: Final = 65_536  # the same, so that what an index says of it stays a line of a few MB
+FRAME_MAX: Final = 8 << 20  # bytes; no frame of ours unpacks to more
 PACK_MAX: Final = 128 << 20  # bytes; no pack of ours is larger
 DIRECTORY_MAX: Final = 32 << 20  # bytes of JSON
 LEVEL: Final = 3
@@ -75,19 +76,26 @@ class Open:
     pieces: list[bytes] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     size: int = 0
+    chunks: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is to be closed."""
+        return self.size >= TARGET or self.chunks >= CHUNKS
 
     def add(self, piece: bytes, chunks: Sequence[Chunk]) -> None:
         """Adds one frame."""
         self.pieces.append(piece)
         self.frames.append(Frame(len(piece), list(chunks)))
         self.size += len(piece)
+        self.chunks += len(chunks)
 
-    def finish(self, cipher: Cipher) -> tuple[str, bytes]:
-        """Name and bytes of the pack."""
+    def finish(self, cipher: Cipher, spare: int = 0) -> tuple[str, bytes]:
+        """Name and bytes of the pack; with so many `spare` bytes at its end it gets another name."""
         plain = msgspec.json.encode(Directory(FORMAT, self.frames))
         directory = cipher.seal(zstandard.compress(plain, LEVEL), "directory")
         bare = self.size + _HEAD.size + len(directory) + _TAIL.size
-        padding = bytes(padded(bare) - bare) if cipher.key_id else b""
+        padding = bytes((padded(bare) - bare if cipher.key_id else 0) + spare)
         content = len(directory) + len(padding) + _TAIL.size
         head, tail = _HEAD.pack(_SKIPPABLE, content), _TAIL.pack(len(directory), len(padding), _END)
         data = b"".join((*self.pieces, head, directory, padding, tail))
@@ -108,7 +116,7 @@ def unpack(piece: bytes, frame: Frame, cipher: Cipher) -> bytes:
     size = sum(chunk.size for chunk in frame.chunks)
     try:
         plain = cipher.open(piece, "frame")
-        if zstandard.frame_content_size(plain) not in (-1, size):  # so much would be made room for
+        if size > FRAME_MAX or zstandard.frame_content_size(plain) not in (-1, size):  # so much would be made room for
             raise Broken("a frame has another size than is told of it")
         data = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(plain, max_output_size=size)
     except (Unopened, zstandard.ZstdError) as error:
@@ -128,7 +136,7 @@ def directory(data: bytes, cipher: Cipher) -> list[Frame]:
             raise Broken("its end is no pack's")
         plain = _unpacked(cipher.open(data[behind - length : behind], "directory"))
         found = msgspec.json.decode(plain, type=Directory)
-    except (struct.error, zstandard.ZstdError, Unopened, msgspec.MsgspecError) as error:
+    except (struct.error, zstandard.ZstdError, Unopened, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Broken(f"it has no directory that can be read: {error}") from None
     if found.format != FORMAT:
         raise Broken(f"its format is {found.format[:40]!r}, and this program knows {FORMAT!r}")

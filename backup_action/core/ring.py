@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backup_action.core import cipher
-from backup_action.core.cipher import PLAIN, Cipher, Sealed
+from backup_action.core.cipher import PLAIN, Cipher, Sealed, Unopened
 from backup_action.core.problem import Kind, Stop
 
 
@@ -34,7 +34,8 @@ class Ring:
         if not cipher.is_sealed(data):
             return data
         key = self.of(cipher.key_of(data))
-        assert isinstance(key, Sealed)  # noqa: S101  (a sealed object names a key)
+        if not isinstance(key, Sealed):
+            raise Unopened(about)
         return cipher.open_records(key, data, about, whole=whole)
 
     def seal(self, data: bytes, about: str) -> bytes:

@@ -255,16 +255,22 @@ def _wrapped(line: bytes, name: str, kind: type[Any]) -> Any:
 def _lines(data: bytes, *, whole: bool = True) -> Iterator[bytes]:
     """The plain lines of one frame, without newlines, in bounded memory. Raises Unreadable."""
     frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
-    rest = b""
+    begun: list[bytes] = []  # of a line
+    size = 0
     try:
         for start in range(0, len(data), _PIECE):
             if frame.eof:
                 break
-            *lines, rest = (rest + frame.decompress(data[start : start + _PIECE])).split(b"\n")
-            if len(rest) > LINE_MAX:
+            *lines, rest = frame.decompress(data[start : start + _PIECE]).split(b"\n")
+            if lines:
+                yield b"".join([*begun, lines[0]])
+                yield from lines[1:]
+                begun, size = [], 0
+            begun.append(rest)
+            size += len(rest)
+            if size > LINE_MAX:
                 raise Unreadable("a line is longer than any snapshot's")
-            yield from lines
     except zstandard.ZstdError as error:
         raise Unreadable(f"it is no whole zstd frame: {error}") from None
-    if whole and (not frame.eof or frame.unused_data or rest):
+    if whole and (not frame.eof or frame.unused_data or size):
         raise Unreadable("it is cut short, or something follows its end")

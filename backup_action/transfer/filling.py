@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-from backup_action.core.pack import TARGET, Open
+from backup_action.core.pack import Open
 from backup_action.core.problem import Stop
 from backup_action.transfer.flow import together
 from backup_action.transfer.framing import Made
@@ -40,7 +40,7 @@ class Filling:
         """Puts frames into the pack that is open. Waits while too many are on their way."""
         for piece, chunks in frames:
             self._open.add(piece, chunks)
-            if self._open.size >= TARGET:
+            if self._open.is_full:
                 await self.close()
 
     async def close(self) -> None:

@@ -40,6 +40,7 @@ from backup_action.vault import Vault
 from backup_action.vault.packs import Packs
 
 SMALL: Final = 4 << 20  # bytes; up to here a file is read whole
+HUGE: Final = 448 << 30  # the most: the names of its chunks must fit into a line, see `snapshot.LINE_MAX`
 HELD: Final = 32 << 20  # bytes of content in memory at a time
 BATCH: Final = 256  # files read in one go off the event loop
 BATCH_BYTES: Final = 2 << 20
@@ -129,6 +130,8 @@ class Packing:
                 await self._settle(slot, item)
             elif self._deadline.is_past():
                 self._fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
+            elif found.size > HUGE:
+                self._fail(slot, item, found, Problem(Kind.FILE_TOO_LARGE, found.path, {"maximum": "448 GiB"}))
             elif found.size > SMALL:
                 await self._big.acquire()
                 launch(self._stream(slot, item, found))

@@ -55,20 +55,20 @@ class Streaming:
 
     async def run(self, found: Found, opener: Opener, *, from_disk: bool = False) -> Read | Problem:
         """Reads the file into packs. Raises Stop when the run is stopped. `from_disk`: as for `read`."""
-        first: str | None = None
         try:
             for attempt in range(TRIES):
-                if is_racy(found) or attempt:
-                    content = await self._aside(lambda: read(found, opener, 0, lambda: bool(self._late())))
-                    if isinstance(content, Problem):
-                        return self._given_up(content, found)
-                    first = content.entry.sha256
                 handle = opener.open(found.root, found.inner)
                 try:
+                    now, first = msgspec.structs.replace(found, **identity(os.fstat(handle))), ""
+                    if is_racy(now) or attempt:
+                        content = await self._aside(lambda: read(found, opener, 0, lambda: bool(self._late())))
+                        if isinstance(content, Problem):
+                            return self._given_up(content, found)
+                        first = content.entry.sha256
                     if from_disk:
                         forget(handle)
                     result = await self._once(handle, found)
-                    if first in (None, result[0].sha256):
+                    if first in ("", result[0].sha256):
                         return result
                 except Unstable as error:
                     if error.kind is not Kind.FILE_CHANGING:
@@ -92,18 +92,23 @@ class Streaming:
         sha, cutter, self._crc = hashlib.sha256(), Cutter(), 0
         dense = is_dense(found.path, os.pread(handle, SAMPLE, 0))
         packing: list[asyncio.Task[tuple[list[str], int]]] = []
-        racy = is_racy(found)
+        racy, failed = is_racy(found), None
         async with together() as group:
             gate = asyncio.Semaphore(WINDOW)
-            for start in range(0, found.size, PIECE):
-                if why := self._late():
-                    raise Unstable(why)
-                await gate.acquire()
-                size = min(PIECE, found.size - start)
-                chunks = await self._aside(lambda at=start, size=size: self._piece(handle, at, size, sha, cutter))  # type: ignore[misc]
-                packing.append(group.create_task(self._pack(chunks, gate)))
+            try:
+                for start in range(0, found.size, PIECE):
+                    if why := self._late():
+                        raise Unstable(why)
+                    await gate.acquire()
+                    size = min(PIECE, found.size - start)
+                    chunks = await self._aside(lambda at=start, size=size: self._piece(handle, at, size, sha, cutter))  # type: ignore[misc]
+                    packing.append(group.create_task(self._pack(chunks, gate)))
+            except (Unstable, OSError) as error:
+                failed = error  # the pieces before are packed to their end all the same, see `Packs.claim`
             await gate.acquire()
-            packing.append(group.create_task(self._pack(list(cutter.end()), gate)))
+            packing.append(group.create_task(self._pack([] if failed else list(cutter.end()), gate)))
+        if failed:
+            raise failed
         if os.pread(handle, 1, found.size) or identity(os.fstat(handle)) != before:
             raise Unstable(Kind.FILE_CHANGING)
         results = [task.result() for task in packing]

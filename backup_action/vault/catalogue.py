@@ -18,7 +18,7 @@ from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import ledger, selector, snapshot
 from backup_action.core.address import CATALOGUE, LAYOUTS
-from backup_action.core.cipher import RECORD, Unopened
+from backup_action.core.cipher import RECORD, Unopened, is_sealed
 from backup_action.core.entry import Entry
 from backup_action.core.place import KEY_MAX
 from backup_action.core.problem import Kind, Stop
@@ -185,7 +185,13 @@ class Vault:
             raise _unreadable(id, error) from None
         if found.id != id:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
+        self._refuse_open(found.head, answer.body)
         return found
+
+    def _refuse_open(self, head: Head, data: bytes) -> None:
+        """Raises Stop where a snapshot of an encrypted vault is not sealed: anybody could have made it."""
+        if self.ring.ciphers and head.layout != TREE and not is_sealed(data):
+            raise Stop(Kind.SNAPSHOT_DAMAGED, head.id, reason="it is not sealed, as all is in this vault")
 
     async def remove(self, id: str) -> None:
         """Deletes a snapshot. Raises Stop."""
@@ -201,10 +207,14 @@ class Vault:
         """A snapshot's head, from its first bytes alone; None where it is not there. Raises Stop."""
         for first in (_HEAD_BYTES, _BLOCK_BYTES):
             answer = await self.bucket.get(self._snapshot_key(id), first=first)
+            if answer is None:
+                return None
             try:
-                return snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False)) if answer else None
+                head = snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False))
+                self._refuse_open(head, answer.body)
+                return head
             except (Unreadable, Unopened) as error:
-                if first == _BLOCK_BYTES or not answer or len(answer.body) < first:
+                if first == _BLOCK_BYTES or len(answer.body) < first:
                     raise _unreadable(id, error) from None
         return None
 

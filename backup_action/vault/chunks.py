@@ -8,8 +8,10 @@ the last frames are kept for those that come a little later. Every chunk is held
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import hashlib
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +25,13 @@ from backup_action.core.pack import Frame
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.ring import Ring
 from backup_action.vault.catalogue import Vault
-from backup_action.vault.contents import Missing, Part
+from backup_action.vault.contents import FROZEN, Frozen, Missing, Part
 from backup_action.vault.packs import Read, indexes, listed, pack_key
 
 STRETCH: Final = 4 << 20  # bytes of a pack fetched at a time
+PLAIN: Final = 8 << 20  # bytes that they unpack to, unless one frame alone has more
+FETCHED: Final = 8  # stretches on their way at a time, whatever the number of connections
+SHAPES: Final = 16  # files whose shape is kept in mind
 GAP: Final = 64 << 10  # bytes that are fetched for nothing rather than to ask twice
 KEPT: Final = 64 << 20  # bytes of chunks in memory
 TRIES: Final = 2  # what was altered on the way is no damage
@@ -42,6 +47,15 @@ class _Place:
     frame: int
     at: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where the chunks of one file are, and where in the file each begins."""
+
+    chunks: list[str]
+    places: list[_Place]
+    starts: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,8 @@ class Chunks:
         self._stretches: list[_Stretch] = []
         self._cache: OrderedDict[int, asyncio.Task[list[bytes]]] = OrderedDict()
         self._size = 0
+        self._turn = asyncio.Semaphore(FETCHED)
+        self._shapes: OrderedDict[str, _Shape] = OrderedDict()
 
     async def prepare(self, entries: Iterable[Entry]) -> None:
         """Finds out where all that these files have is. Raises Stop where an index cannot be read."""
@@ -100,8 +116,22 @@ class Chunks:
 
     def has(self, entry: Entry) -> bool:
         """Whether the indexes tell where all of a file is, and its chunks add up to its size."""
+        return self._shape(entry) is not None
+
+    def _shape(self, entry: Entry) -> _Shape | None:
+        """None where not all of it is there. Kept in mind for a while: a large file is asked for in many stretches."""
+        known = self._shapes.get(entry.path)
+        if known and known.chunks is entry.chunks:
+            return known
         places = [self._places.get(bytes.fromhex(name)) for name in entry.chunks]
-        return None not in places and sum(place.size for place in places if place) == entry.size
+        found = [place for place in places if place]
+        starts = [0, *itertools.accumulate(place.size for place in found)]
+        if len(found) < len(places) or starts[-1] != entry.size:
+            return None
+        shape = self._shapes[entry.path] = _Shape(entry.chunks, found, starts)
+        if len(self._shapes) > SHAPES:
+            self._shapes.popitem(last=False)
+        return shape
 
     def proves(self, entry: Entry) -> bool:
         """Whether what `read` gives of a file is held against its very SHA-256 already: one chunk, named by that."""
@@ -114,20 +144,18 @@ class Chunks:
 
     async def parts(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[Sequence[Part], int]:
         """The same, in parts: nothing is copied."""
-        if not self.has(entry):
+        shape = self._shape(entry)
+        if shape is None:
             raise Missing
-        parts, at, end = [], 0, start + size
-        for name in entry.chunks:
-            place = self._places[bytes.fromhex(name)]
-            first, last = max(start - at, 0), min(end - at, place.size)
-            if first < last:
-                parts.append((await self._chunk(name, place))[first:last])
-            at += place.size
+        parts, end = [], start + size
+        for number in range(bisect.bisect_right(shape.starts, start) - 1, len(shape.places)):
+            at, place = shape.starts[number], shape.places[number]
             if at >= end:
                 break
+            parts.append((await self._chunk(place))[max(start - at, 0) : end - at])
         return parts, past
 
-    async def _chunk(self, name: str, place: _Place) -> memoryview:
+    async def _chunk(self, place: _Place) -> memoryview:
         for _ in range(TRIES):
             with contextlib.suppress(pack.Broken):
                 frames = await self._unpacked(place.stretch)
@@ -156,15 +184,18 @@ class Chunks:
 
     async def _fetch(self, stretch: _Stretch) -> list[bytes]:
         key = self._vault.prefix + pack_key(stretch.pack)
-        try:
-            data = await self._vault.bucket.stretch(key, stretch.start, stretch.end - stretch.start)
-        except Refusal:
-            raise Missing from None
-        except Stop as stop:
-            if stop.problem.facts.get("code") != "InvalidRange":
-                raise
-            raise Missing(altered=True) from None
-        return await asyncio.to_thread(self._unpack, data, stretch)
+        async with self._turn:
+            try:
+                data = await self._vault.bucket.stretch(key, stretch.start, stretch.end - stretch.start)
+            except Refusal:
+                raise Missing from None
+            except Stop as stop:
+                if stop.problem.facts.get("code") == FROZEN:
+                    raise Frozen(stop, key, "") from None
+                if stop.problem.facts.get("code") != "InvalidRange":
+                    raise
+                raise Missing(altered=True) from None
+            return await asyncio.to_thread(self._unpack, data, stretch)
 
     def _unpack(self, data: bytes, stretch: _Stretch) -> list[bytes]:
         """In a thread: the frames, every chunk that is wanted held against its name. Raises Broken."""
@@ -188,24 +219,25 @@ class Chunks:
 
 def stretches(packed: index.Packed, hit: list[bool], cipher: Cipher) -> Iterable[_Stretch]:
     """Stretches of a pack that cover all frames that are hit."""
-    start = at = 0
+    start = end = at = plain = 0  # where the stretch begins and ends, where we are, and what it unpacks to by here
     frames: list[Frame] = []
     pending: list[Frame] = []  # behind the last that was hit
     for frame, is_hit in zip(packed.frames, hit, strict=True):
-        gap = sum(one.stored for one in pending)
-        full = sum(one.stored for one in frames) + gap + frame.stored > STRETCH
-        if frames and is_hit and (full or gap > GAP):
-            yield _Stretch(packed.pack, start, at - gap, frames, cipher)
+        size = sum(chunk.size for chunk in frame.chunks)
+        if frames and is_hit and (at + frame.stored - start > STRETCH or at - end > GAP or plain + size > PLAIN):
+            yield _Stretch(packed.pack, start, end, frames, cipher)
             frames = []
         if is_hit:
             if not frames:
-                start, pending = at, []
-            frames, pending = [*frames, *pending, frame], []
+                start, plain, pending = at, 0, []
+            frames += [*pending, frame]
+            pending, end = [], at + frame.stored
         elif frames:
             pending.append(frame)
         at += frame.stored
+        plain += size
     if frames:
-        yield _Stretch(packed.pack, start, start + sum(one.stored for one in frames), frames, cipher)
+        yield _Stretch(packed.pack, start, end, frames, cipher)
 
 
 def _plain(stretch: _Stretch) -> int:

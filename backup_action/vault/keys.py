@@ -52,8 +52,14 @@ async def make(vault: Vault, passphrase: str) -> Ring:
     """Makes the first key of a vault that has nothing yet. Raises Stop."""
     locked, _ = await asyncio.to_thread(cipher.new, passphrase)
     data = cipher.encode(locked)
-    headers = {"content-type": "application/json", "x-oss-forbid-overwrite": "true", **vault.headers}
-    await vault.bucket.put(f"{vault.prefix}{KEYS}{locked.id}{ENDING}", data, fastcrc.crc64.xz(data), headers)
+    key, crc64 = f"{vault.prefix}{KEYS}{locked.id}{ENDING}", fastcrc.crc64.xz(data)
+    headers = {"content-type": "application/json", **vault.headers}
+    try:
+        await vault.bucket.put(key, data, crc64, headers | {"x-oss-forbid-overwrite": "true"})
+    except Stop as stop:
+        if stop.problem.facts.get("code") != "FileAlreadyExists":
+            raise
+        await vault.bucket.put(key, data, crc64, headers)  # ours: the answer was lost, or it came badly
     return await ring(vault, passphrase)  # another first run may have been faster
 
 

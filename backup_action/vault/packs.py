@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,10 @@ PACKS: Final = f"{CATALOGUE}/packs/"
 INDEX: Final = f"{CATALOGUE}/index/"
 MANY: Final = 24  # indexes; from there on a run makes one of them all
 SMALL: Final = 4 << 20  # bytes of an index that another may take the place of
+NAMES: Final = 3  # of a pack, until one is free
+SPARE: Final = 256  # bytes that it gets for that at most
 PARTS: Final = "0123456789abcdef"  # of a long listing
+ONCE: Final = {"x-oss-forbid-overwrite": "true"}
 MERGED: Final = "-merged"  # ends the id of an index that supersedes others
 
 
@@ -60,10 +64,12 @@ def about(id: str) -> str:
 async def listed(vault: Vault) -> dict[str, int]:
     """Name and size of every pack; a long listing is asked for in parts, side by side. Raises Stop."""
     objects, more = await vault.bucket.page(vault.prefix + PACKS, "", PAGE)
+    found: Iterable[Stored] = objects
     if more:
         parts = await asyncio.gather(*(vault.below(PACKS, part, f"{part}~") for part in PARTS))
-        return {stored.key.rpartition("/")[2]: stored.size for part in parts for stored in part}
-    return {stored.key.rpartition("/")[2]: stored.size for stored in objects}
+        found = itertools.chain.from_iterable(parts)
+    named = ((stored.key.rpartition("/")[2], stored) for stored in found)
+    return {name: stored.size for name, stored in named if pack_key(name).endswith(stored.key[-67:])}
 
 
 async def indexes(
@@ -71,16 +77,17 @@ async def indexes(
 ) -> tuple[dict[str, Read], list[str]]:
     """Every index that none supersedes, by id, and the ids of those that are superseded. Raises Stop.
 
-    What stands before the newest merged one is read only where that does not supersede it. With `tell` one that cannot
-    be read is told of, and passed over.
+    What stands before the newest merged one is read only where that does not supersede it. An index takes the place of
+    older ones only: so none hides itself, nor do two hide each other. With `tell` one that cannot be read is told of,
+    and passed over.
     """
-    found = sorted(await vault.below(INDEX), key=lambda stored: (stored.last_modified, stored.key))
+    found = sorted(await vault.below(INDEX), key=lambda one: (one.last_modified, one.key.endswith(MERGED), one.key))
     ids = [stored.key for stored in found]
     first = max((at for at, id in enumerate(ids) if id.endswith(MERGED)), default=0)
     read = await _fetched(vault, ring, ids[first:], tell)
-    left = [id for id in ids[:first] if id not in _superseded(read)]
+    left = [id for id in ids[:first] if id not in _superseded(read, ids)]
     read |= await _fetched(vault, ring, left, tell)
-    old = _superseded(read)
+    old = _superseded(read, ids)
     return {id: one for id, one in read.items() if id not in old}, [id for id in ids if id in old]
 
 
@@ -101,11 +108,16 @@ async def _fetched(
     return found
 
 
-def _superseded(read: Mapping[str, Read]) -> set[str]:
-    return {old for id, one in read.items() for old in _head(id, one.data).supersedes}
+def _superseded(read: Mapping[str, Read], ids: list[str]) -> set[str]:
+    """`ids` are in the order in which the indexes were written."""
+    at = {id: number for number, id in enumerate(ids)}
+    told = ((id, old) for id, one in read.items() for old in _head(id, one.data).supersedes)
+    return {old for id, old in told if at.get(old, len(ids)) < at[id]}
 
 
 def _opened(id: str, data: bytes, ring: Ring) -> Read:
+    if ring.ciphers and not cipher.is_sealed(data):
+        raise _damaged(id, Unopened("it is not sealed, as all is in this vault"))
     try:
         opened = Read(ring.open(data, about(id)), cipher.key_of(data) if cipher.is_sealed(data) else "")
     except Unopened as error:
@@ -132,9 +144,10 @@ class Packs:
         """`headers` go with every pack."""
         self.cipher = ring.cipher
         self.sent = 0  # bytes of packs
+        self._stored = 0  # chunks in them
         self._vault = vault
         self._ring = ring
-        self._headers = {**headers, "content-type": "application/octet-stream", "x-oss-forbid-overwrite": "true"}
+        self._headers = {**headers, "content-type": "application/octet-stream", **ONCE}
         self._held: set[bytes] = set()
         self._claimed: set[bytes] = set()
         self._lock = threading.Lock()
@@ -145,8 +158,13 @@ class Packs:
         self._sizes: dict[str, int] = {}
 
     async def load(self) -> None:
-        """Asks the bucket for its packs and indexes. Raises Stop."""
-        self._sizes, (found, self._old) = await asyncio.gather(listed(self._vault), indexes(self._vault, self._ring))
+        """Asks the bucket for its indexes, and then for its packs. Raises Stop.
+
+        Not both at once: a pack that another run stores meanwhile would be missed, and the index that tells of it not.
+        A merged index that takes that one's place would then leave the pack out.
+        """
+        found, self._old = await indexes(self._vault, self._ring)
+        self._sizes = await listed(self._vault)
         self._small = {
             id: one.data for id, one in found.items() if one.key == self.cipher.key_id and len(one.data) < SMALL
         }
@@ -167,7 +185,10 @@ class Packs:
         return key in self._held or key in self._claimed
 
     def claim(self, name: str) -> bool:
-        """Whether who asks must store this chunk: true just once, and never where it is there."""
+        """Whether who asks must store this chunk: true just once, and never where it is there.
+
+        Whoever was told so must put it into a pack, whatever becomes of the file: the next one relies on that.
+        """
         key = bytes.fromhex(name)
         with self._lock:
             if key in self._held or key in self._claimed:
@@ -183,50 +204,54 @@ class Packs:
 
     async def put(self, pack: Open) -> None:
         """Closes a pack and stores it. Raises Stop."""
-        name, data = await asyncio.to_thread(pack.finish, self.cipher)
-        crc64 = await asyncio.to_thread(fastcrc.crc64.xz, data)
-        key = self._vault.prefix + pack_key(name)
+        for attempt in range(NAMES):
+            spare = secrets.randbelow(SPARE) + 1 if attempt else 0
+            name, data = await asyncio.to_thread(pack.finish, self.cipher, spare)
+            crc64 = await asyncio.to_thread(fastcrc.crc64.xz, data)
+            key = self._vault.prefix + pack_key(name)
+            if await self._is_stored(key, data, crc64, self._headers):
+                break
+        else:
+            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64)
+        self.sent += len(data)
+        self._stored += pack.chunks
+        self._made.append(Packed(name, len(data), pack.frames))
+
+    async def _is_stored(self, key: str, data: bytes, crc64: int, headers: Mapping[str, str]) -> bool:
+        """Writes an object once. What stands there already, as after a lost answer, must be this one by its listing,
+        which tells size and MD5: a writer may not ask for packs. False where that does not prove it. Raises Stop.
+        """
         try:
-            await self._vault.bucket.put(key, data, crc64, self._headers)
+            await self._vault.bucket.put(key, data, crc64, headers)
+            return True
         except Stop as stop:
             if stop.problem.facts.get("code") != "FileAlreadyExists":
                 raise
-            await self._settle(key, data)
-        self.sent += len(data)
-        self._made.append(Packed(name, len(data), pack.frames))
-
-    async def _settle(self, key: str, data: bytes) -> None:
-        """A pack that stands there already, as after a lost answer, must be this one: by its listing, which tells
-        size and MD5; where its ETag is none, by the CRC-64 of a HEAD. Raises Stop.
-        """
         objects, _ = await self._vault.bucket.page(key, "", 1)
         md5 = await asyncio.to_thread(lambda: hashlib.md5(data, usedforsecurity=False).hexdigest().upper())
-        told = [(stored.key, stored.size, stored.etag.upper()) for stored in objects]
-        if told == [(key, len(data), md5)]:
-            return
-        answer = await self._vault.bucket.head(key)
-        crc64 = fastcrc.crc64.xz(data)
-        if answer is None or not answer.proves(len(data), crc64):
-            raise Stop(Kind.STORED_MISMATCH, key, sent=crc64)
+        return [(one.key, one.size, one.etag.upper()) for one in objects] == [(key, len(data), md5)]
 
     async def flush(self, id: str, *, last: bool = False) -> None:
         """Writes an index of the packs that no index tells of yet; the `last` of a run takes the place of many small
         ones. `id` is the snapshot's. Raises Stop.
         """
+        if last and self._stored != len(self._claimed):
+            raise AssertionError("not every chunk that was claimed is in a pack")  # what a snapshot names is there
         made, self._made = self._made, []
         merged = self._small if last and len(self._small) >= MANY else {}
         if not made and not merged:
             return
         name = f"{id}-{next(self._numbers)}" + MERGED * bool(merged)
-        data = await asyncio.to_thread(self._index, made, merged, name)
-        headers = {"content-type": "application/zstd", "x-oss-forbid-overwrite": "true", **self._vault.headers}
+        headers = {"content-type": "application/zstd", **self._vault.headers}
         key = f"{self._vault.prefix}{INDEX}{name}"
         try:
-            await self._vault.bucket.put(key, data, fastcrc.crc64.xz(data), headers)
-        except Stop as stop:
-            if stop.problem.facts.get("code") != "FileAlreadyExists":
-                raise
-            await self._settle(key, data)
+            data = await asyncio.to_thread(self._index, made, merged, name)
+            crc64 = fastcrc.crc64.xz(data)
+            if not await self._is_stored(key, data, crc64, headers | ONCE):  # the name is ours: it came badly
+                await self._vault.bucket.put(key, data, crc64, headers)
+        except BaseException:
+            self._made = [*made, *self._made]  # for the last one, if there is time
+            raise
 
     def _index(self, made: list[Packed], merged: Mapping[str, bytes], name: str) -> bytes:
         old = itertools.chain.from_iterable(map(index.packs, merged.values()))

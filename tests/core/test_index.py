@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from backup_action.core import index
 from backup_action.core.index import Packed, Unreadable
-from backup_action.core.pack import Chunk, Frame
+from backup_action.core.pack import FRAME_MAX, Chunk, Frame
 
 names = st.binary(min_size=32, max_size=32).map(bytes.hex)
 frames = st.builds(
-    Frame, st.integers(1, 1 << 26), st.lists(st.builds(Chunk, names, st.integers(1, 1 << 26)), max_size=3)
+    Frame, st.integers(1, FRAME_MAX), st.lists(st.builds(Chunk, names, st.integers(1, FRAME_MAX)), max_size=3)
 )
 packs = st.lists(st.builds(Packed, names, st.integers(1, 1 << 40), st.lists(frames, max_size=3)), max_size=4)
 GOLDEN = Path(__file__).parent / "golden/index-1.jsonl.zst"
