@@ -1,9 +1,16 @@
-"""What all tests share: the profile of property tests, and the flag for the longer forms."""
+"""What all tests share: the profile of property tests, the flag for the longer forms, and what workers are.
+
+Each worker is a process with a sandbox of its own; all that tests write is below their `tmp_path`, all ports are free
+ones. So any test may run beside any other.
+"""
 
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +31,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the longer forms too")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    """Workers are Pythons like this one: nothing from the environment, no bytecode in the checkout."""
+    for spec in specs:
+        isolated = ["-I", *(["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else [])]
+        spec.python = shlex.join([sys.executable, *isolated])
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # processes of tests are interrupted
     settings.load_profile("slow" if config.getoption("--slow") else "quick")
     for name in [name for name in os.environ if name.startswith(("OSS_BACKUP_", "INPUT_", "GITHUB_", "ACTIONS_"))]:
         del os.environ[name]

@@ -3,6 +3,7 @@
 #
 #   sh tests/run.sh [arguments for pytest, paths from the root of the checkout]
 #
+# Tests run in as many processes as there are cores, at most four; `-n 0` runs them in one, where -s and --pdb work.
 # Works from any folder and for a checkout that cannot be written: each tool's cache is in the environment's own folder.
 set -eu
 cd "$(dirname "$0")/.."
@@ -43,4 +44,5 @@ if [ -n "$set_of_actions" ]; then
 fi
 
 heading 'pytest'
-exec "$python" -I -X pycache_prefix="$caches/bytecode" -m pytest -o cache_dir="$caches/pytest" "$@"
+exec "$python" -I -X pycache_prefix="$caches/bytecode" -m pytest -o cache_dir="$caches/pytest" \
+  -n auto --maxprocesses 4 --dist worksteal "$@"

@@ -351,16 +351,15 @@ def test_a_snapshot_under_another_name_is_not_taken_for_it(box: Box) -> None:
 def test_a_large_file_rewritten_while_it_is_sent_is_never_half_old_half_new(box: Box) -> None:
     """The first 48 MiB are read at once; the rest when parts are through. In between all of it is rewritten."""
     write(box.tree, {"large": b"1" * (80 << 20)})
-    box.post("settings", {"latency": 1.0})
+    box.post("faults", [{"kind": "stall", "request": "part", "skip": 1, "seconds": 3, "count": -1}])
     process = box.start(
         "backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en"
     )  # fmt: skip
-    while not box.sent("oss.initiate") and process.poll() is None:
+    while not box.sent("oss.part") and process.poll() is None:
         time.sleep(0.02)
-    time.sleep(0.4)
     with (box.tree / "large").open("r+b") as file:
         file.write(b"2" * (80 << 20))
-    box.post("settings", {"latency": 0})
+    box.post("faults", [])
     ended = box.end(process)
     assert ended.code == 0, ended.text
     assert box.objects() == keys(box.tree)

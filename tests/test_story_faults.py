@@ -464,10 +464,10 @@ def lease(box: Box) -> str:
     return f"p/.oss-backup/snapshots/{box.snapshots()[-1][0]['head']['id']}.lease"
 
 
-def on_another_host(box: Box) -> subprocess.Popen[str]:
-    """A run of the same source on another host, whose only PUT of a file stalls."""
+def on_another_host(box: Box, seconds: float = 6) -> subprocess.Popen[str]:
+    """A run of the same source on another host, whose only PUT of a file stalls so long."""
     write(box, "slow", b"2")
-    box.post("faults", of("stall", "put", key="p/t/slow", seconds=4))
+    box.post("faults", of("stall", "put", key="p/t/slow", seconds=seconds))
     arguments = ("backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en")
     puts = box.sent()
     process = box.start(*arguments, XDG_STATE_HOME=str(box.folder / "other"))
@@ -491,7 +491,7 @@ def test_while_a_run_is_under_way_elsewhere_another_is_busy(box: Box) -> None:
 
 def test_two_runs_on_one_host_do_not_meet(box: Box) -> None:
     write(box, "a", b"1")
-    box.post("faults", of("stall", "put", key="p/t/a", seconds=3))
+    box.post("faults", of("stall", "put", key="p/t/a", seconds=6))
     arguments = ("backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en")
     first = box.start(*arguments)
     until(lambda: box.sent() >= 1)
@@ -504,7 +504,7 @@ def test_two_runs_on_one_host_do_not_meet(box: Box) -> None:
 def test_a_lease_that_another_host_wrote_over_ends_the_run_before_it_commits(box: Box) -> None:
     write(box, "a", b"1")
     assert box.backup().code == 0
-    first = on_another_host(box)
+    first = on_another_host(box, seconds=3)
     box.client().put_object(lease(box), b'{"id": "20260101T000000Z-00000000", "host": "x", "owner": "y"}')
     text, _ = first.communicate(timeout=60)
     assert first.returncode == 7 and "took the lease" in text and len(box.snapshots()) == 1

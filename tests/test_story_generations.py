@@ -106,6 +106,7 @@ def change(folder: Path, chance: random.Random) -> None:
     files = sorted(
         p for p in map(os.fsdecode, state(folder)) if os.path.isfile(folder / p) and not os.path.islink(folder / p)
     )
+    files.remove("large")  # it changes in a way of its own, below
     for name in chance.sample(files, min(len(files), 25)):
         path = folder / name
         match chance.randrange(7):

@@ -78,10 +78,10 @@ def test_a_file_that_became_something_else_before_it_was_read(moving: Box, size:
     path = moving.tree / "x"
     path.write_bytes(os.urandom(SIZES[size]))
     time.sleep(2.1)  # one changed later than that is looked at twice
-    moving.post("faults", [{"kind": "stall", "request": "list", "seconds": 1.0}])
+    moving.post("faults", [{"kind": "stall", "request": "list", "seconds": 2.5}])
     process = moving.start(*RUN)
     until(lambda: moving.sent("sts.AssumeRoleWithOIDC"))
-    time.sleep(0.5)  # the scan is done, and the listing is waited for
+    time.sleep(1)  # the scan is done, and the listing is waited for
     become(path, now)
     assert_told(moving, moving.end(process), "file.vanished")
     assert moving.sent("oss.complete") == 0
@@ -94,7 +94,7 @@ def test_a_file_that_became_something_else_before_it_was_read(moving: Box, size:
 def test_a_large_file_that_became_something_else_while_it_was_sent(moving: Box, now: str) -> None:
     path = moving.tree / "x"
     path.write_bytes(os.urandom(SIZES["large"]))
-    moving.post("faults", [{"kind": "stall", "request": "part", "seconds": 1.0, "count": 2}])
+    moving.post("faults", [{"kind": "stall", "request": "part", "seconds": 2.0, "count": 2}])
     process = moving.start(*RUN)
     until(lambda: moving.sent("oss.initiate"))
     become(path, now)
@@ -134,7 +134,7 @@ def test_a_large_file_that_never_holds_still(moving: Box, change: Callable[[Path
 def test_a_large_file_that_is_replaced_by_another_while_it_is_sent_is_the_new_one(moving: Box) -> None:
     path = moving.tree / "x"
     path.write_bytes(os.urandom(SIZES["large"]))
-    moving.post("faults", [{"kind": "stall", "request": "part", "seconds": 1.0, "count": 2}])
+    moving.post("faults", [{"kind": "stall", "request": "part", "seconds": 2.0, "count": 2}])
     process = moving.start(*RUN)
     until(lambda: moving.sent("oss.initiate"))
     (moving.folder / "new").write_bytes(os.urandom(SIZES["large"] - 3))

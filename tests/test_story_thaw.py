@@ -98,7 +98,9 @@ def test_two_files_of_one_content_are_asked_for_once(box: Box) -> None:
     assert frozen(ended)[0][1]["count"] == "2" and box.sent("oss.restore") == 1, ended.text
 
 
-def test_a_role_that_may_not_thaw_is_told_once_and_the_rest_is_restored(box: Box) -> None:
+@pytest.mark.parametrize("together", ["1", "8"])
+def test_a_role_that_may_not_thaw_is_told_once_and_the_rest_is_restored(box: Box, together: str) -> None:
+    """One at a time, nobody asks for the class of the second; together, both may be under way when OSS refuses."""
     for name in ("a", "b", "c"):
         (box.tree / name).write_bytes(name.encode())
     assert box.backup().code == 0
@@ -106,7 +108,7 @@ def test_a_role_that_may_not_thaw_is_told_once_and_the_rest_is_restored(box: Box
     read = ["oss:GetObject", "oss:GetObjectVersion", "oss:ListObjects"]
     policy = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": read, "Resource": ["*"]}]}
     box.post("settings", {"role_policy": policy})
-    ended = restore(box)
+    ended = restore(box, "--concurrency", together)
     assert (ended.code, ended.told.problem_counts) == (4, {"oss.right": 1, "content.frozen": 1}), ended.text
     assert "oss:RestoreObject" in ended.text and disk(box.folder / "back").keys() == {"t/c"}
     assert frozen(ended) == [("Archive", {"count": "2", "cause": "refused"})]

@@ -6,14 +6,13 @@
     POST /faults     a list of faults; replaces the ones before
     GET  /settings   the knobs
     POST /settings   some of the knobs; the others stay
-    POST /reset      no counts, log, faults, messages or objects; every knob at its default
+    POST /reset      no counts, log, faults, messages or objects; every knob at its default; what is stalled is dropped
 
 What is malformed is answered 400 with {"error": a sentence}, and changes nothing. Keys in force survive a reset.
 """
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import math
@@ -47,17 +46,17 @@ def neighbour(world: World, service: str, kind: Kind, refusal: Refusal) -> web.A
 
     @web.middleware
     async def suffer(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
-        name = await kind(request)
+        era, name = world.era, await kind(request)
         fault = world.fault(service, name)
         status = 0  # of a request that gets no answer
         try:
-            answer = await _apply(fault, request, handler, refusal) if fault else await handler(request)
+            answer = await _apply(world, fault, request, handler, refusal) if fault else await handler(request)
             status = 0 if request.get(LOST) else answer.status
         except web.HTTPException as refused:
             status = refused.status
             raise
         finally:
-            world.record(service, name, status=status)
+            world.record(service, name, era=era, status=status)
         return answer
 
     async def drop_header(request: web.Request, response: web.StreamResponse) -> None:
@@ -71,7 +70,7 @@ def neighbour(world: World, service: str, kind: Kind, refusal: Refusal) -> web.A
 
 
 async def _apply(
-    fault: Fault, request: web.Request, handler: Callable[..., Any], refusal: Refusal
+    world: World, fault: Fault, request: web.Request, handler: Callable[..., Any], refusal: Refusal
 ) -> web.StreamResponse:
     if fault.kind in ("status", "throttle", "expire-token"):
         answer = refusal(request, fault)
@@ -82,8 +81,8 @@ async def _apply(
     if fault.kind == "reset":
         await request.read()  # a client that is still sending may be told of a broken pipe instead
         return _reset(request)
-    if fault.kind == "stall":
-        await asyncio.sleep(fault.seconds)
+    if fault.kind == "stall" and not await world.stall(fault.seconds):
+        return _reset(request)
     if fault.kind == "drop-header":
         request[DROPPED] = fault.header
     answer = await handler(request)
@@ -173,7 +172,8 @@ def _no_number(name: str) -> None:
 
 
 def reset(world: World) -> None:
-    """Puts everything but the keys in force back to how it was at the start."""
+    """Puts everything but the keys in force back to how it was at the start. What is stalled comes to nothing."""
+    world.era += 1
     fresh = World()
     for field in dataclasses.fields(Knobs):
         setattr(world.knobs, field.name, getattr(fresh.knobs, field.name))

@@ -5,6 +5,7 @@ Everything here lives in one process and one event loop, so nothing needs a lock
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import random
 import time
@@ -91,14 +92,23 @@ class World:
     messages: list[dict[str, Any]] = field(default_factory=list)  # what DingTalk received
     dingtalk_times: list[float] = field(default_factory=list)  # when the robot took its last messages
     dingtalk_limited_until: float = 0.0  # until when it refuses after too many
+    era: int = 0  # how many resets there were: what a request of an earlier one still does is not of this one
     dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311  (chance for faults, not secrets)
 
     def now(self) -> float:
         """Seconds since 1970 by the sandbox's clock."""
         return time.time() + self.knobs.clock_offset
 
-    def record(self, service: str, request: str, *, key: str = "", status: int = 0) -> None:
-        """Counts a request that was answered, whatever the answer."""
+    async def stall(self, seconds: float) -> bool:
+        """Waits so long. Whether the request may go on: not where there was a reset meanwhile."""
+        era = self.era
+        await asyncio.sleep(seconds)
+        return self.era == era
+
+    def record(self, service: str, request: str, *, era: int, key: str = "", status: int = 0) -> None:
+        """Counts a request that was answered, whatever the answer, if it came since the last reset."""
+        if era != self.era:
+            return
         self.counts[f"{service}.{request}"] += 1
         self.log.append({"service": service, "request": request, "key": key, "status": status})
         del self.log[:-10_000]

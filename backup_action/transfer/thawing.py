@@ -6,6 +6,7 @@ Proven against the sandbox alone: no cloud's own answers were seen. The answers 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -87,12 +88,19 @@ class Thawing:
         return answer.status == _READABLE
 
     def tell(self, classes: Mapping[str, int]) -> None:
-        """Tells how many files are left out since they must be thawed first, once for each storage class."""
-        for storage_class, count in sorted(classes.items()):
+        """Tells how many files are left out since they must be thawed first, once for each storage class.
+
+        Those of which nobody could tell the class count among those of Archive.
+        """
+        told = Counter[str]()
+        for storage_class, count in classes.items():
+            told[storage_class or thaw.ARCHIVE] += count
+        for storage_class, count in sorted(told.items()):
             tier = thaw.tier_of(storage_class, self._tier)
             hours = thaw.hours(storage_class, tier)
-            cause = "refused" if self._refused or not storage_class else "hours" if hours else "minutes"
+            is_refused = self._refused or (storage_class == thaw.ARCHIVE and "" in classes)
+            cause = "refused" if is_refused else "hours" if hours else "minutes"
             cause = cause if self._days else ""
             facts = {"count": str(count), "cause": cause, "tier": tier, "hours": str(hours) if hours else ""}
             shown = {name: value for name, value in facts.items() if value}
-            self._tally.tell(Problem(Kind.CONTENT_FROZEN, storage_class or "Archive", shown))
+            self._tally.tell(Problem(Kind.CONTENT_FROZEN, storage_class, shown))

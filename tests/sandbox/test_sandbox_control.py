@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+import oss2
 import pytest
 import requests
 
@@ -151,6 +154,38 @@ def test_reset_forgets_everything_but_the_keys(box: Sandbox) -> None:
     assert box.world.knobs is knobs  # whoever holds them sees the change
     assert (box.world.dingtalk_times, box.world.dingtalk_limited_until) == ([], 0)
     assert box.world.keys == keys
+
+
+def test_what_is_stalled_comes_to_nothing_after_a_reset(box: Sandbox) -> None:
+    box.world.faults = [Fault("stall", "dingtalk", seconds=0.5), Fault("stall", "oss", seconds=0.5)]
+    keys, told = box.environment, dict[str, bool]()
+    bucket = oss2.Bucket(
+        oss2.AuthV4(keys["OSS_SANDBOX_ACCESS_KEY_ID"], keys["OSS_SANDBOX_ACCESS_KEY_SECRET"]),
+        keys["OSS_BACKUP_ENDPOINT"], keys["OSS_BACKUP_BUCKET"], region=keys["OSS_BACKUP_REGION"],
+    )  # fmt: skip
+
+    def late(name: str, ask: Callable[[], object]) -> None:
+        try:
+            ask()
+        except (requests.ConnectionError, oss2.exceptions.RequestError):
+            told[name] = True
+
+    asking = [
+        threading.Thread(
+            target=late, args=("robot", lambda: requests.post(keys["OSS_BACKUP_DINGTALK_WEBHOOK"], timeout=20))
+        ),
+        threading.Thread(target=late, args=("bucket", lambda: bucket.put_object("k", b"x"))),
+    ]
+    for one in asking:
+        one.start()
+    while any(fault.count for fault in box.world.faults):
+        time.sleep(0.01)
+    assert requests.post(f"{box.control}/reset", timeout=5).ok
+    for one in asking:
+        one.join()
+    assert told == {"robot": True, "bucket": True}
+    assert ask(box, "requests?log=1") == {"counts": {}, "log": []} and ask(box, "dingtalk") == []
+    assert not bucket.object_exists("k")
 
 
 def test_chance_is_the_same_after_each_reset(box: Sandbox) -> None:

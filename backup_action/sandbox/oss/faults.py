@@ -16,13 +16,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 
 from aiohttp import web
 
-from ..world import Fault
+from ..world import Fault, World
 from .failure import Failure
 from .identity import expired
 from .receiving import Intake
@@ -35,10 +34,11 @@ class Reset(Exception):
     """The connection is to be reset; nothing can be answered."""
 
 
-async def before(fault: Fault, intake: Intake) -> None:
+async def before(world: World, fault: Fault, intake: Intake) -> None:
     """What a fault does before the request is carried out; raises Failure or Reset where that keeps it from being."""
     if fault.kind == "stall":
-        await asyncio.sleep(fault.seconds)
+        if not await world.stall(fault.seconds):
+            raise Reset
     elif fault.kind == "reset":
         await intake.skip(fault.after)
         raise Reset

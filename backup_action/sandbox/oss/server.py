@@ -83,6 +83,7 @@ class Visit:
     request: web.Request
     headers: dict[str, str]
     started: float
+    era: int
     address: Address = field(default_factory=lambda: Address("", "", (), {}, REGION))
     kind: str = routes.UNKNOWN
     fault: Fault | None = None
@@ -100,7 +101,7 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, from its raw target to its answer."""
-        visit = Visit(request, _headers(request), time.perf_counter())
+        visit = Visit(request, _headers(request), time.perf_counter(), self._world.era)
         request_id = f"{self._boot}{next(self._ids):012X}"
         try:
             answer = await self._answer(visit, request_id)
@@ -119,7 +120,7 @@ class Server:
             return web.Response()
 
     def _record(self, visit: Visit, status: int) -> None:
-        self._world.record("oss", visit.kind, key=visit.address.key, status=status)
+        self._world.record("oss", visit.kind, era=visit.era, key=visit.address.key, status=status)
 
     async def _answer(self, visit: Visit, request_id: str) -> Answer:
         try:
@@ -148,7 +149,7 @@ class Server:
         visit.fault = self._world.fault("oss", visit.kind, address.key)
         intake = Intake(self._world, visit.kind, headers, request.content, visit.fault)
         if visit.fault is not None:
-            await faults.before(visit.fault, intake)
+            await faults.before(self._world, visit.fault, intake)
         if refusal is not None:
             raise refusal
         call = Call(
