@@ -87,6 +87,8 @@ class Kind(enum.StrEnum):
     PRUNE_MANY = "prune.many"
     PRUNE_CLOCK = "prune.clock"
     PRUNE_HELD = "prune.held"
+    PRUNE_LACKING = "prune.lacking"
+    PRUNE_ALTERED = "prune.altered"
 
     PROXY_UNREACHABLE = "proxy.unreachable"
     CERTIFICATE = "certificate"
@@ -132,6 +134,7 @@ class Kind(enum.StrEnum):
     OSS_MALFORMED = "oss.malformed"
 
     PARENT_MOVED = "parent.moved"
+    PACKS_MOVED = "packs.moved"
     LEASE_HELD = "lease.held"
     LEASE_LOST = "lease.lost"
     LEASE_HOST = "lease.host"
@@ -236,11 +239,14 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
     Kind.OSS_MALFORMED: Status.UNREACHABLE,
     Kind.PARENT_MOVED: Status.BUSY,
+    Kind.PACKS_MOVED: Status.BUSY,
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
     Kind.PASSPHRASE_KEY: Status.DAMAGED,
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.SNAPSHOT_FUTURE: Status.OK,
     Kind.PRUNE_HELD: Status.INCOMPLETE,
+    Kind.PRUNE_LACKING: Status.DAMAGED,
+    Kind.PRUNE_ALTERED: Status.DAMAGED,
     Kind.DRILL_EMPTY: Status.USAGE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,
