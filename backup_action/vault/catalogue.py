@@ -201,10 +201,13 @@ class Vault:
         """A snapshot's head, from its first bytes alone; None where it is not there. Raises Stop."""
         for first in (_HEAD_BYTES, _BLOCK_BYTES):
             answer = await self.bucket.get(self._snapshot_key(id), first=first)
+            if answer is None:
+                return None
             try:
-                return snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False)) if answer else None
+                is_whole = len(answer.body) < first
+                return snapshot.head_of(self.ring.open(answer.body, _about(id), whole=is_whole))
             except (Unreadable, Unopened) as error:
-                if first == _BLOCK_BYTES or not answer or len(answer.body) < first:
+                if first == _BLOCK_BYTES or is_whole:
                     raise _unreadable(id, error) from None
         return None
 

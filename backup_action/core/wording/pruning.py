@@ -107,7 +107,7 @@ TEXTS: Final[Mapping[str, Both]] = {
         ),
         en=Text(
             "Kept snapshots lack content",
-            "The snapshots that stay name {count} {count:chunk|chunks} that no pack has.",
+            "The snapshots that stay name chunks that no pack has: {count}.",
             "No pack was marked, repacked or removed, since the indexes may not tell all. See by `verify` which files "
             "it is about, and run a backup, which sends what the disk still has; where an object under "
             "`.oss-backup/index/` was deleted, bring it back first.",
