@@ -1,4 +1,4 @@
-"""Stories of prune in a vault: packs go once nothing needs them, and every snapshot that stays is whole at any moment."""
+"""Stories of prune in a vault: packs go once nothing needs them, and whatever snapshot stays is always whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +17,8 @@ import pytest
 from box import Box, Ended, disk
 from test_story_prune import CATALOGUE, HELD, HOURS, Shelf, age, asked
 
-from backup_action.core import cipher, index, pack
+from backup_action.core import cipher, index, pack, rights
+from backup_action.core.address import PREFIX_MAX
 from backup_action.core.cipher import Cipher
 from backup_action.core.ring import Ring
 from backup_action.core.snapshot import Snapshot
@@ -41,12 +41,6 @@ class Stacks(Shelf):
 
     def start(self, verb: str, *arguments: str, source: str = "story") -> subprocess.Popen[str]:
         return super().start(verb, "--layout", "vault", *arguments, source=source)
-
-    def write(self, path: Path) -> None:
-        """Mostly new content, else one that was there before."""
-        if self.rng.random() < 0.8:
-            self.contents.append(self.rng.randbytes(self.rng.randrange(1000, 2000)))
-        path.write_bytes(self.rng.choice(self.contents[-3:]))
 
     def body(self, key: str) -> bytes:
         """What lies under a key, without a request."""
@@ -174,37 +168,36 @@ def stacks(box: Box) -> Iterator[Stacks]:
         process.communicate()
 
 
-@pytest.mark.parametrize("passphrase", ["", SECRET], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("passphrase", [pytest.param("", marks=pytest.mark.slow), SECRET], ids=["plain", "encrypted"])
 def test_what_the_rules_keep_is_whole_after_each_phase_and_the_rest_is_gone(box: Box, passphrase: str) -> None:
     stacks = Stacks(box, box.sandbox.environment["OSS_SANDBOX_BUCKET"], random.Random(7), passphrase)
     foreign = {
         f"{CATALOGUE}packs/zz/{'0' * 64}", f"{CATALOGUE}packs/notes", f"{CATALOGUE}packs/11/{'0' * 64}", "p/theirs",
         f"{CATALOGUE}tombstones/packs-notes.json",
     }  # fmt: skip
-    for number in range(5):
+    for number in range(4):
+        stacks.put(stay=KEEP, **{name: stacks.rng.randbytes(5000) for name in "abcd"})
+        if number == 0:
+            (stacks.trees["other"] / "shared").write_bytes((box.tree / "a").read_bytes())
         stacks.backup()
-        stacks.change()
-        if number % 2 == 0:
+        if number == 1:
             stacks.backup("other")
-            stacks.change("other")
     for key in foreign:
         stacks.client.put_object(key, b"not ours")
     order, first = stacks.ids(), stacks.packs()
-    writes = stacks.writes()
-    shown = stacks.prune(*RULES[1:])
-    assert shown.code == 0 and shown.told.pruning and shown.told.pruning.packs, shown.text
-    assert stacks.writes() == writes, "a dry run writes nothing"
     marked = stacks.pruned("--repack-percent", "0")
     assert (marked.marked, marked.removed) == (0, 0), "a marked snapshot needs what it names"
     assert stacks.ids() == order
     stacks.look()
     age(box)
+    writes = stacks.writes()
     shown = stacks.prune(*RULES[1:])
+    assert stacks.writes() == writes, "a dry run writes nothing"
     removed = stacks.prune(*RULES)
     assert removed.code == 0 and removed.told.pruning and removed.told.pruning.packs, removed.text
     assert shown.told.pruning == removed.told.pruning
     told = removed.told.pruning.packs
-    assert stacks.ids() == order[-2:] and told.marked > told.repacked > 0 and told.removed == 0
+    assert stacks.ids() == order[-2:] and (told.marked, told.repacked, told.removed) == (2, 1, 0)
     assert first <= stacks.packs() and len(stacks.packs() - first) == 1, "one new pack has all that was repacked"
     assert len(stacks.marks()) == told.marked
     stacks.look()
@@ -231,6 +224,104 @@ def test_what_the_rules_keep_is_whole_after_each_phase_and_the_rest_is_gone(box:
     stacks.look()
 
 
+WHOLE: dict[str, Any] = {}  # what `make_whole` made once
+
+
+def make_whole(stacks: Stacks) -> None:
+    """The next run removes a snapshot, a pack and its index, and repacks another pack."""
+    if not WHOLE:
+        for files in ({"x": X}, {"stay": KEEP, "big": Y + X}, {"stay": KEEP, "k": Y[1:]}, {"stay": KEEP, "k": Y[2:]}):
+            stacks.put(**files)
+            stacks.backup()
+        stacks.pruned("--keep-last", "3")
+        age(stacks.box)
+        assert stacks.pruned("--keep-last", "3").marked == 1
+        stacks.pruned()
+        age(stacks.box)
+        WHOLE["state"], WHOLE["told"] = stacks.state(), (stacks.expected, stacks.order)
+    stacks.put_back(WHOLE["state"])
+    stacks.expected, stacks.order = dict(WHOLE["told"][0]), list(WHOLE["told"][1])
+
+
+@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_cut_short_between_any_two_requests_it_goes_on_and_all_that_stays_is_whole(stacks: Stacks, few: bool) -> None:
+    make_whole(stacks)
+    state, before, packs = stacks.state(), asked(stacks.box), stacks.packs()
+    told, requests, cuts = stacks.pruned(), asked(stacks.box) - before, 0
+    assert (told.removed, told.repacked, told.marked) == (1, 1, 1)
+    assert len(stacks.keys("index/")) == 4 and len(stacks.packs()) == len(packs)
+    # Few: between the list and the removal, between a pack and its index, between that and the mark.
+    for after in (requests - 8, requests - 4, requests - 3) if few else range(requests + 1):
+        stacks.put_back(state)
+        fault = {"kind": "status", "skip": after, "count": -1, "status": 403, "code": "AccessDenied"}
+        stacks.box.post("faults", [fault])
+        ended = stacks.prune(*RULES)
+        stacks.box.post("faults", [])
+        stacks.look()
+        assert ended.code in (0, 4), ended.text
+        cuts += ended.code == 4
+        again = stacks.pruned()
+        stacks.look()
+        if not few:
+            assert (again.marked + again.waiting, again.removed + again.waiting) != (0, 0)
+            for _ in range(3):
+                age(stacks.box)
+                again = stacks.pruned()
+                stacks.look()
+            assert (again.marked, again.waiting, again.removed, stacks.marks(), stacks.marks("removing")) == (
+                0, 0, 0, set(), set(),
+            )  # fmt: skip
+            assert stacks.chunks().keys() == stacks.needed() and len(stacks.packs()) == 3
+            assert stacks.ids() == stacks.order[-2:]
+    assert cuts >= (3 if few else requests - 3)  # how it ended is told in the ledger all the same
+
+
+def test_an_encrypted_snapshot_that_does_not_open_stops_it_before_any_write(box: Box) -> None:
+    stacks = Stacks(box, box.sandbox.environment["OSS_SANDBOX_BUCKET"], random.Random(1), SECRET)
+    (box.tree / "a").write_bytes(X)
+    stacks.backup()
+    writes = stacks.writes()
+    for passphrase in ("", "another one"):
+        stacks.environ["OSS_BACKUP_PASSPHRASE"] = passphrase
+        ended = stacks.prune(*RULES)
+        assert ended.code == 2 and set(ended.told.problem_counts) <= {"passphrase.missing", "passphrase.wrong"}
+    assert stacks.writes() == writes + 2  # the ledger's records
+
+
+def test_what_a_retention_holds_stays_marked_and_goes_later(stacks: Stacks) -> None:
+    mine = make_marked(stacks)
+    age(stacks.box)
+    stacks.box.post("faults", [HELD | {"key": "*/packs/*"}])
+    told = stacks.pruned(code=3)
+    assert (told.removed, told.waiting, told.left) == (0, 1, 1) and mine in stacks.marks()
+    assert len(stacks.keys("index/")) == 2, "the index stays as long"
+    assert stacks.pruned().removed == 1 and mine not in stacks.packs()
+    assert len(stacks.keys("index/")) == 1
+    stacks.look()
+
+
+def test_a_pack_that_cannot_be_proven_is_not_repacked(stacks: Stacks) -> None:
+    make_whole(stacks)
+    (sparse,) = [name for name in stacks.packs() if len(stacks.body(f"{CATALOGUE}packs/{name[:2]}/{name}")) > 10_000]
+    key = f"{CATALOGUE}packs/{sparse[:2]}/{sparse}"
+    data = bytearray(stacks.body(key))
+    data[12_000] ^= 1  # in what is needed
+    stacks.client.put_object(key, bytes(data))
+    told = stacks.pruned(code=6)
+    assert (told.repacked, told.removed) == (0, 1)
+    assert sparse in stacks.packs() and sparse not in stacks.marks()
+
+
+def test_its_session_may_delete_what_is_ours_and_no_version(stacks: Stacks) -> None:
+    for delete in (False, True):
+        told = rights.policy("prune", "b", "p/", layout="vault", delete=delete)
+        assert ("Delete" in told, "Version" in told.replace('"Version":"1"', "")) == (delete, False)
+        assert ("packs" in told) == delete
+    for length in range(0, PREFIX_MAX, 7):
+        told = rights.policy("prune", "b" * 63, "x" * length + "/", layout="vault", delete=True)
+        assert len(told) <= rights.POLICY_MAX and "DeleteObjectVersion" not in told
+
+
 def names(stacks: Stacks, id: str) -> list[str]:
     data = stacks.ring().open(stacks.body(f"{CATALOGUE}index/{id}"), f"index {id}")
     return [one.pack for one in index.packs(data)]
@@ -239,16 +330,30 @@ def names(stacks: Stacks, id: str) -> list[str]:
 X, Y, KEEP = (random.Random(seed).randbytes(5000) for seed in range(3))
 
 
-def make_marked(stacks: Stacks) -> str:
-    """X is in a pack of its own that is marked, and no snapshot names it; gives that pack."""
-    stacks.put(x=X)
-    stacks.backup()
-    (mine,) = stacks.packs()
-    for _ in range(2):
-        stacks.put(keep=KEEP)
+MADE: dict[str, Any] = {}  # what `make` made once for all stories
+
+
+def make(stacks: Stacks) -> str:
+    """X is in a pack of its own, and no snapshot that stays names it; that pack. The grace of snapshots is over."""
+    if not MADE:
+        stacks.put(x=X)
         stacks.backup()
-    stacks.pruned()
-    age(stacks.box)
+        (MADE["pack"],) = stacks.packs()
+        for _ in range(2):
+            stacks.put(keep=KEEP)
+            stacks.backup()
+        stacks.pruned()
+        age(stacks.box)
+        MADE["state"], MADE["told"] = stacks.state(), (stacks.expected, stacks.order)
+    stacks.put_back(MADE["state"])
+    stacks.put(keep=KEEP)
+    stacks.expected, stacks.order = dict(MADE["told"][0]), list(MADE["told"][1])
+    return str(MADE["pack"])
+
+
+def make_marked(stacks: Stacks) -> str:
+    """The same, and it is marked."""
+    mine = make(stacks)
     assert stacks.pruned().marked == 1 and stacks.marks() == {mine}
     return mine
 
@@ -293,20 +398,13 @@ def goes_on(stacks: Stacks, process: subprocess.Popen[str], source: str = "story
     return ended
 
 
-def make_relying(stacks: Stacks) -> tuple[str, subprocess.Popen[str]]:
+def make_relying(stacks: Stacks, **more: bytes) -> tuple[str, subprocess.Popen[str]]:
     """A backup of another source that counts on X, whose pack is marked meanwhile; and that pack."""
-    stacks.put(x=X)
-    stacks.backup()
-    (mine,) = stacks.packs()
-    for _ in range(2):
-        stacks.put(keep=KEEP)
-        stacks.backup()
-    stacks.pruned()
-    age(stacks.box)
-    (stacks.trees["other"] / "x").write_bytes(X)
-    for path in stacks.trees["other"].iterdir():
-        if path.name != "x":
-            path.unlink()
+    mine, tree = make(stacks), stacks.trees["other"]
+    shutil.rmtree(tree)
+    tree.mkdir()
+    for name, data in {"x": X, **more}.items():
+        (tree / name).write_bytes(data)
     process = stalled(stacks, "*.lease", "other")
     assert stacks.pruned().marked == 1 and stacks.marks() == {mine}
     return mine, process
@@ -357,11 +455,12 @@ def test_what_commits_between_the_plan_and_the_removal_keeps_its_pack(stacks: St
 
 
 def test_a_backup_that_slept_over_the_removal_begins_again(stacks: Stacks) -> None:
-    mine, process = make_relying(stacks)
+    mine, process = make_relying(stacks, y=Y)
     age(stacks.box)
     assert stacks.pruned().removed == 1 and mine not in stacks.packs()
     ended = goes_on(stacks, process, "other", 13)
-    assert 0 < ended.told.stored_bytes < 6000
+    assert "2 files found" in ended.text
+    assert len(stacks.packs()) == 3  # of what is kept, of Y, and of X anew
     stacks.look()
 
 
@@ -391,7 +490,7 @@ def test_where_an_index_is_gone_no_pack_goes(stacks: Stacks) -> None:
     data = stacks.body(f"{CATALOGUE}index/{id}")
     stacks.client.delete_object(f"{CATALOGUE}index/{id}")
     ended = stacks.prune(*RULES)
-    assert (ended.code, ended.told.problem_counts) == (6, {"prune.lacking": 1}), ended.text
+    assert (ended.code, ended.told.problem_counts) == (6, {"content.lacking": 1}), ended.text
     told = ended.told.pruning
     assert told and told.packs and (told.packs.removed, told.packs.marked) == (0, 0)
     assert stacks.packs() == before

@@ -87,8 +87,6 @@ class Kind(enum.StrEnum):
     PRUNE_MANY = "prune.many"
     PRUNE_CLOCK = "prune.clock"
     PRUNE_HELD = "prune.held"
-    PRUNE_LACKING = "prune.lacking"
-    PRUNE_ALTERED = "prune.altered"
 
     PROXY_UNREACHABLE = "proxy.unreachable"
     CERTIFICATE = "certificate"
@@ -150,10 +148,11 @@ class Kind(enum.StrEnum):
     CONTENT_MISSING = "content.missing"
     CONTENT_ALTERED = "content.altered"
     CONTENT_FROZEN = "content.frozen"
+    CONTENT_LACKING = "content.lacking"
+    CONTENT_UNPROVEN = "content.unproven"
     TARGET_UNWRITABLE = "target.unwritable"
     TARGET_UNUSABLE = "target.unusable"
     TARGET_BUSY = "target.busy"
-
     INDEX_DAMAGED = "index.damaged"
     PASSPHRASE_MISSING = "passphrase.missing"  # noqa: S105  (a kind, not a secret)
     PASSPHRASE_WRONG = "passphrase.wrong"  # noqa: S105  (a kind, not a secret)
@@ -174,7 +173,6 @@ class Kind(enum.StrEnum):
 
     FILE_LATE = "file.late"
     HISTORY_UNKEPT = "history.unkept"
-
     DRILL_EMPTY = "drill.empty"
     DRILL_FORMAT = "drill.format"
     HISTORY_OFF = "history.off"
@@ -245,8 +243,6 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.SNAPSHOT_FUTURE: Status.OK,
     Kind.PRUNE_HELD: Status.INCOMPLETE,
-    Kind.PRUNE_LACKING: Status.DAMAGED,
-    Kind.PRUNE_ALTERED: Status.DAMAGED,
     Kind.DRILL_EMPTY: Status.USAGE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,

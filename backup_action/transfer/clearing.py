@@ -135,7 +135,7 @@ class Clearing:
         bounds = await self._bounds(await self._vault.catalogue())
         plan = await asyncio.to_thread(self._plan, bounds)
         if plan.homes.lacking:
-            self._tally.tell(Problem(Kind.PRUNE_LACKING, "", {"count": str(plan.homes.lacking)}))
+            self._tally.tell(Problem(Kind.CONTENT_LACKING, "", {"count": str(plan.homes.lacking)}))
         await self._remove(plan)
         repacked = await self._repack(plan)
         await self._mark(plan, repacked)

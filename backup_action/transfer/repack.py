@@ -47,7 +47,7 @@ class Repack:
             if await self._one(packed, wanted):
                 done.append(packed.pack)
             else:
-                self._tally.tell(Problem(Kind.PRUNE_ALTERED, packed.pack))
+                self._tally.tell(Problem(Kind.CONTENT_UNPROVEN, packed.pack))
         await self._close_frame()
         await self._close()
         await self._packs.flush(self._id)

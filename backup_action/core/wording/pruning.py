@@ -98,31 +98,31 @@ TEXTS: Final[Mapping[str, Both]] = {
             "A later prune goes on when the retention is over; let the rules keep snapshots as long.",
         ),
     ),
-    Kind.PRUNE_LACKING.value: Both(
+    Kind.CONTENT_LACKING.value: Both(
         zh=Text(
             "保留的快照缺少内容",
             "保留的快照引用了 {count} 个数据块，但没有任何数据包含有它们。",
-            "没有标记、重组或删除任何数据包：索引可能不完整。请运行 `verify` 查看哪些文件受影响，再运行一次备份"
+            "没有标记、重组或删除任何数据包：索引可能不完整。请运行 verify 查看哪些文件受影响，再运行一次备份"
             "以补上磁盘上仍有的内容；如果 `.oss-backup/index/` 下有文件被删除，请先恢复它。",
         ),
         en=Text(
             "Kept snapshots lack content",
             "The snapshots that stay name chunks that no pack has: {count}.",
-            "No pack was marked, repacked or removed, since the indexes may not tell all. See by `verify` which files "
+            "No pack was marked, repacked or removed, since the indexes may not tell all. See by a verify which files "
             "it is about, and run a backup, which sends what the disk still has; where an object under "
             "`.oss-backup/index/` was deleted, bring it back first.",
         ),
     ),
-    Kind.PRUNE_ALTERED.value: Both(
+    Kind.CONTENT_UNPROVEN.value: Both(
         zh=Text(
             "数据包无法重组",
             "数据包 {where} 中仍需要的内容无法读取，或与记录不符。",
-            "它保持原样。请运行 `verify`（`read: true`）查看哪些文件受影响；如果它属于归档存储类型，请先解冻。",
+            "它保持原样。请运行 verify（`read: true`）查看哪些文件受影响；如果它属于归档存储类型，请先解冻。",
         ),
         en=Text(
             "A pack that cannot be repacked",
             "What is still needed of the pack {where} cannot be read, or is not what it should be.",
-            "It stays as it is. See by `verify` with `read: true` which files it is about; where it is of an Archive "
+            "It stays as it is. See by a verify with `read: true` which files it is about; where it is of an Archive "
             "class, it must be thawed first.",
         ),
     ),
