@@ -124,6 +124,13 @@ class Settings:
     max_prune: int = _row(
         50, "Percent of the snapshots that one run may mark or remove, 0 to 100.", high=100, verbs=("prune",)
     )
+    repack_percent: int = _row(
+        50, "Layout vault: packs of which less than so many percent are needed are written anew; 0: none.", high=100,
+        verbs=("prune",),
+    )  # fmt: skip
+    repack_bytes: str = _row(
+        "1GiB", "Most bytes of packs that one run writes anew.", rule=address.size, verbs=("prune",)
+    )
     all_snapshots: bool = _row(False, "Verify every snapshot of the source, not just one.", verbs=("verify",))
     read: bool = _row(False, "Read all content and hold it against its SHA-256.", verbs=("verify",))
     read_subset: str = _row(

@@ -44,12 +44,12 @@ from backup_action.vault.packs import Packs
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
-    """The journey; once more from its beginning where another run of the source committed meanwhile."""
+    """The journey; once more from its beginning where another run committed meanwhile, or a prune removed packs."""
     deadline = Deadline.after(settings.deadline_minutes, time.monotonic)
     try:
         await backup(settings, environ, draft, deadline, stopped)
     except Stop as stop:
-        if stop.problem.kind is not Kind.PARENT_MOVED:
+        if stop.problem.kind not in (Kind.PARENT_MOVED, Kind.PACKS_MOVED):
             raise
         draft.begin_again()
         await backup(settings, environ, draft, deadline, stopped)

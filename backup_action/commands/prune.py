@@ -3,7 +3,7 @@
 In two phases: a tombstone marks what no rule keeps, and a later run removes it once the mark is older than the grace
 (`core.pruning`). Until then a marked snapshot can be restored. It takes no lease: what a backup under way may rely on,
 the newest snapshot of its source names, and that is never removed. A run that is killed leaves every kept snapshot
-whole, and the next goes on.
+whole, and the next goes on. In a vault the content is in packs that all sources share: see `core.clearing`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,26 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
 
 import msgspec
 
 from backup_action import access
 from backup_action.adapters.oss.data import Bucket
-from backup_action.core import pruning, retention, tombstone
+from backup_action.core import address, pruning, retention, tombstone
 from backup_action.core.leftovers import Leftovers, Needs
 from backup_action.core.problem import Kind, Problem, Stop
-from backup_action.core.pruning import Fate, Plan, Pruning
+from backup_action.core.pruning import Fate, Packs, Plan, Pruning
 from backup_action.core.report import Draft
 from backup_action.core.retention import Dated, Rules, Verdict
 from backup_action.core.snapshot import Head
 from backup_action.core.tombstone import Marked, State, Tombstone
 from backup_action.settings import Settings
-from backup_action.transfer import sweep
+from backup_action.transfer import clearing, sweep
+from backup_action.transfer.clearing import Clearing, Limits
 from backup_action.transfer.sweep import Found, Sweep
-from backup_action.vault import Catalogue, Vault, alarms
+from backup_action.vault import Catalogue, Vault, alarms, packs
+from backup_action.vault.catalogue import TREE
 from backup_action.vault.tombstones import Tombstones
-
-LAYOUT: Final = "tree"
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -47,11 +46,14 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
         await guards(there, settings, draft)
         load = await weigh(there)
         shown = told(there.plan, load.found, settings)
+        cleared = None if there.vault.layout == TREE else await clears(there, load.needs, settings, draft)
         if not draft.dry_run:
             await lift(there, draft)
             await mark(there, draft)
             shown = await remove(there, load, shown, draft)
             await there.tombstones.tidy(await there.tombstones.standing(), there.now - there.grace)
+        if cleared:
+            shown = with_packs(shown, await (cleared.foresee() if draft.dry_run else cleared.run()))
         draft.pruning = shown  # last: what was cut short must not be told as done
 
 
@@ -80,7 +82,7 @@ class There:
         """A new one, of this source."""
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now))
         id = self.vault.new_id(self.now)
-        return Tombstone(tombstone.FORMAT, id, draft.source, LAYOUT, created, draft.version, state, marks)
+        return Tombstone(tombstone.FORMAT, id, draft.source, self.vault.layout, created, draft.version, state, marks)
 
     def ended(self, told: Pruning, removal: Sweep, held: Collection[str], left: int) -> Pruning:
         """What the report says once it is done: `held` snapshots wait, and so many objects are left."""
@@ -92,7 +94,7 @@ class There:
 
 async def state(bucket: Bucket, settings: Settings, draft: Draft, rules: Rules) -> There:
     """What is there, judged. Raises Stop where this source has no snapshot, or a head or a tombstone is damaged."""
-    vault = Vault(bucket, settings.prefix, draft.source, LAYOUT, access.sealing(settings))
+    vault = await access.unlocked(bucket, settings, draft)
     catalogue = await vault.catalogue()
     heads = {head.id: head for head in await vault.heads(catalogue)}
     if not heads:
@@ -152,12 +154,15 @@ async def weigh(there: There) -> Load:
     plan, needs = there.plan, Needs()
     going, marked = plan.ids(Fate.REMOVED), plan.ids(Fate.MARKED, Fate.WAITING)
     now, later = Leftovers(needs), Leftovers(needs)
-    if not marked and not plan.removes:
+    is_tree = there.vault.layout == TREE
+    if is_tree and not marked and not plan.removes:
         return Load(needs, Found())
-    gone = {*going, *marked}
+    gone = {*going, *marked} if is_tree else set(going)
     for stored in there.catalogue.snapshots:
         if stored.key not in gone:
             await asyncio.to_thread(needs.read, await there.vault.snapshot(stored.key))
+    if not is_tree:
+        return Load(needs, Found())
     for id in marked:
         snapshot = await there.vault.snapshot(id)
         await asyncio.to_thread(later.read, snapshot)
@@ -167,6 +172,23 @@ async def weigh(there: There) -> Load:
     for one in there.plan.begun:
         await asyncio.to_thread(now.take, await there.tombstones.listed(one))
     return Load(needs, await sweep.find(there.vault, now, later, there.now - there.grace))
+
+
+async def clears(there: There, needs: Needs, settings: Settings, draft: Draft) -> Clearing:
+    """What clears the vault of packs, all that there is read. Raises Stop: nothing was written yet."""
+    vault, most = there.vault, int(address.size(settings.repack_bytes))
+    limits = Limits(there.now, there.grace, settings.repack_percent, most, draft.version)
+    into = packs.Packs(vault, vault.ring, access.describing(settings))
+    found = await clearing.stock(vault)
+    return Clearing(vault, found, needs.chunks, there.catalogue, into, limits, draft.tally)
+
+
+def with_packs(shown: Pruning, packs: Packs) -> Pruning:
+    """The same; what is content in a tree is packs in a vault."""
+    return msgspec.structs.replace(
+        shown, packs=packs, objects_freed=packs.removed, bytes_freed=packs.bytes_freed,
+        objects_later=packs.marked + packs.waiting, bytes_later=packs.bytes_later, objects_left=packs.left,
+    )  # fmt: skip
 
 
 def told(plan: Plan, found: Found, settings: Settings) -> Pruning:

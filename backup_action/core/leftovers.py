@@ -16,6 +16,7 @@ from typing import Final
 from backup_action.core import names
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry, left_by
+from backup_action.core.homes import Needed
 from backup_action.core.names import Names
 from backup_action.core.snapshot import Snapshot
 from backup_action.core.spool import Spool
@@ -38,10 +39,12 @@ class Needs:
 
     def __init__(self) -> None:
         """Begins with nothing."""
+        self.chunks = Needed()  # in the packs of a vault
         self._names = Names()
 
     def read(self, snapshot: Snapshot) -> None:
         """Adds all that a snapshot names. Not for the event loop."""
+        self.chunks.read(snapshot)
         for entry in _files(snapshot):
             if _SHA256.fullmatch(entry.sha256):
                 self._names.add(names.of_content(entry.sha256))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -90,16 +90,22 @@ class Open:
         self.size += len(piece)
         self.chunks += len(chunks)
 
-    def finish(self, cipher: Cipher, spare: int = 0) -> tuple[str, bytes]:
-        """Name and bytes of the pack; with so many `spare` bytes at its end it gets another name."""
+    def finish(self, cipher: Cipher, avoid: Container[str] = (), spare: int = 0) -> tuple[str, bytes]:
+        """Name and bytes of the pack. With so many `spare` bytes at its end, or more of them where that name is to be
+        avoided, it gets another.
+        """
         plain = msgspec.json.encode(Directory(FORMAT, self.frames))
         directory = cipher.seal(zstandard.compress(plain, LEVEL), "directory")
         bare = self.size + _HEAD.size + len(directory) + _TAIL.size
-        padding = bytes((padded(bare) - bare if cipher.key_id else 0) + spare)
-        content = len(directory) + len(padding) + _TAIL.size
-        head, tail = _HEAD.pack(_SKIPPABLE, content), _TAIL.pack(len(directory), len(padding), _END)
-        data = b"".join((*self.pieces, head, directory, padding, tail))
-        return hashlib.sha256(data).hexdigest(), data
+        size = (padded(bare) - bare if cipher.key_id else 0) + spare
+        while True:
+            content = len(directory) + size + _TAIL.size
+            head, tail = _HEAD.pack(_SKIPPABLE, content), _TAIL.pack(len(directory), size, _END)
+            data = b"".join((*self.pieces, head, directory, bytes(size), tail))
+            name = hashlib.sha256(data).hexdigest()
+            if name not in avoid:
+                return name, data
+            size += 1
 
 
 def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:

@@ -132,6 +132,7 @@ class Kind(enum.StrEnum):
     OSS_MALFORMED = "oss.malformed"
 
     PARENT_MOVED = "parent.moved"
+    PACKS_MOVED = "packs.moved"
     LEASE_HELD = "lease.held"
     LEASE_LOST = "lease.lost"
     LEASE_HOST = "lease.host"
@@ -147,10 +148,11 @@ class Kind(enum.StrEnum):
     CONTENT_MISSING = "content.missing"
     CONTENT_ALTERED = "content.altered"
     CONTENT_FROZEN = "content.frozen"
+    CONTENT_LACKING = "content.lacking"
+    CONTENT_UNPROVEN = "content.unproven"
     TARGET_UNWRITABLE = "target.unwritable"
     TARGET_UNUSABLE = "target.unusable"
     TARGET_BUSY = "target.busy"
-
     INDEX_DAMAGED = "index.damaged"
     PACK_MISSING = "pack.missing"
     PACK_DAMAGED = "pack.damaged"
@@ -191,41 +193,17 @@ class Kind(enum.StrEnum):
     PUBLISH_FAILED = "publish.failed"
 
 
-_BY_START: Final[Mapping[str, Status]] = {
-    "setting": Status.USAGE,
-    "profile": Status.USAGE,
-    "config": Status.USAGE,
-    "report": Status.USAGE,
-    "source": Status.REFUSED,
-    "prune": Status.REFUSED,
-    "tombstone": Status.DAMAGED,
-    "proxy": Status.UNREACHABLE,
-    "certificate": Status.UNREACHABLE,
-    "deadline": Status.UNREACHABLE,
-    "oidc": Status.DENIED,
-    "sts": Status.DENIED,
-    "oss": Status.DENIED,
-    "stored": Status.DAMAGED,
-    "snapshot": Status.DAMAGED,
-    "content": Status.DAMAGED,
-    "index": Status.DAMAGED,
-    "pack": Status.DAMAGED,
-    "passphrase": Status.USAGE,
-    "target": Status.INCOMPLETE,
-    "lease": Status.BUSY,
-    "file": Status.INCOMPLETE,
-    "link": Status.OK,
-    "history": Status.INCOMPLETE,
-    "delete": Status.OK,
-    "drift": Status.OK,
-    "alarm": Status.OK,
-    "drill": Status.OK,
-    "keys": Status.OK,
-    "policy": Status.OK,
-    "ledger": Status.OK,
-    "notify": Status.OK,
-    "publish": Status.OK,
+_STARTS: Final[Mapping[Status, str]] = {
+    Status.USAGE: "setting profile config report passphrase",
+    Status.REFUSED: "source prune",
+    Status.DAMAGED: "tombstone stored snapshot content index pack",
+    Status.UNREACHABLE: "proxy certificate deadline",
+    Status.DENIED: "oidc sts oss",
+    Status.INCOMPLETE: "target file history",
+    Status.BUSY: "lease",
+    Status.OK: "link delete drift alarm drill keys policy ledger notify publish",
 }
+_BY_START: Final[Mapping[str, Status]] = {start: status for status, all in _STARTS.items() for start in all.split()}
 _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.BUG: Status.BUG,
     Kind.INTERRUPTED: Status.INTERRUPTED,
@@ -238,6 +216,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
     Kind.OSS_MALFORMED: Status.UNREACHABLE,
     Kind.PARENT_MOVED: Status.BUSY,
+    Kind.PACKS_MOVED: Status.BUSY,
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,
     Kind.PASSPHRASE_KEY: Status.DAMAGED,
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,

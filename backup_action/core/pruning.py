@@ -43,8 +43,26 @@ class Line(msgspec.Struct, frozen=True):
     by: str = ""
 
 
+class Packs(msgspec.Struct, frozen=True):
+    """What became of a vault's packs, or would in a dry run (`core.clearing`)."""
+
+    kept: int = 0  # lifted ones too, and those that were repacked not
+    lifted: int = 0
+    marked: int = 0  # by this run, repacked ones too
+    waiting: int = 0  # marked before
+    removed: int = 0
+    repacked: int = 0
+    busy: int = 0  # of those that wait: whose grace is over, but for a backup that is still writing
+    bytes_freed: int = 0
+    bytes_later: int = 0  # of those that are marked or wait
+    left: int = 0  # that OSS did not let go yet
+
+
 class Pruning(msgspec.Struct, frozen=True):
-    """What a run of prune did, or a dry one would do. Objects and bytes are of content, not of the catalogue."""
+    """What a run of prune did, or a dry one would do. Objects and bytes are of content, not of the catalogue.
+
+    In a vault they are packs.
+    """
 
     snapshots: list[Line] = []  # newest first, the first `LINES`
     kept: int = 0  # lifted ones too
@@ -58,6 +76,7 @@ class Pruning(msgspec.Struct, frozen=True):
     bytes_later: int = 0
     objects_left: int = 0  # that could not be removed yet: the next run goes on
     grace_hours: int = 24
+    packs: Packs | None = None  # layout vault
 
 
 class Standing(msgspec.Struct, frozen=True):

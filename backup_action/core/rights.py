@@ -12,10 +12,13 @@
 | verify, drill | GetObject, GetObjectVersion on P | ListObjects under P |
 | restore, verify, drill | PutObject on C/ledger only | |
 | snapshots | GetObject on P | ListObjects under P |
-| prune | GetObject on C | ListObjects under C, ListObjectVersions |
+| prune, tree | GetObject on C | ListObjects under C, ListObjectVersions |
 | … that is applied | PutObject on C's tombstones, alarms and ledger; | |
 | | DeleteObject on its tombstones, snapshots and history; | |
 | | DeleteObjectVersion on P | |
+| prune, vault | GetObject on C | ListObjects under C |
+| … that is applied | PutObject on C's tombstones, alarms, ledger, packs and index; | |
+| | DeleteObject on its tombstones, snapshots, packs and index | |
 
 ListObjectVersions is asked for without a prefix: OSS's documentation names that condition for ListObjects only.
 
@@ -83,8 +86,8 @@ def policy(
     if verb == "backup" and layout == "vault":
         return _writer(bucket, f"{prefix}{CATALOGUE}/", tags=tags)
     if verb == "prune":
-        narrow = _document(_pruning(bucket, prefix, delete=delete))
-        return narrow if len(narrow) <= POLICY_MAX else _document(_pruning_below(bucket, prefix))
+        narrow = _document(_pruning(bucket, prefix, layout, delete=delete))
+        return narrow if len(narrow) <= POLICY_MAX else _document(_pruning_below(bucket, prefix, layout))
     under = {"Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}} if prefix else {}
     actions = [*_OBJECTS[verb], *["oss:DeleteObject"] * delete, *["oss:PutObjectTagging"] * tags]
     statements: list[dict[str, object]] = [
@@ -109,30 +112,36 @@ def _writer(bucket: str, catalogue: str, *, tags: bool) -> str:
     return told if len(told) <= POLICY_MAX else _document([puts | {"Action": [*write, "oss:GetObject"]}, lists, _KEYS])
 
 
-def _pruning(bucket: str, prefix: str, *, delete: bool) -> list[dict[str, object]]:
-    """Prune reads the catalogue only, and never deletes an object under its own key: old versions, and what is ours."""
-    at = f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/"
+def _pruning(bucket: str, prefix: str, layout: str, *, delete: bool) -> list[dict[str, object]]:
+    """Prune reads the catalogue only, and never deletes an object under its own key: old versions, and what is ours.
+
+    In a vault it deletes no version at all: on a versioned bucket all that it removes can be had again.
+    """
+    at, is_tree = f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/", layout == "tree"
     listed = {"Condition": {"StringLike": {"oss:Prefix": [f"{prefix}{CATALOGUE}/*"]}}}
+    content = ("history",) if is_tree else ("packs", "index")
+    puts = ("tombstones", "alarms", "ledger", *(() if is_tree else content))
     removing = [
-        _allow(["oss:PutObject"], *(f"{at}{name}/*" for name in ("tombstones", "alarms", "ledger"))),
-        _allow(["oss:DeleteObject"], *(f"{at}{name}/*" for name in ("snapshots", "history", "tombstones"))),
-        _allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*"),
+        _allow(["oss:PutObject"], *(f"{at}{name}/*" for name in puts)),
+        _allow(["oss:DeleteObject"], *(f"{at}{name}/*" for name in ("snapshots", *content, "tombstones"))),
+        *[_allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*")] * is_tree,
     ]
     return [
         _allow(["oss:GetObject"], f"{at}*"),
         _allow(["oss:ListObjects"], f"acs:oss:*:*:{bucket}") | listed,
-        _allow(["oss:ListObjectVersions"], f"acs:oss:*:*:{bucket}"),
+        *[_allow(["oss:ListObjectVersions"], f"acs:oss:*:*:{bucket}")] * is_tree,
         *removing * delete,
         _KEYS,
     ]
 
 
-def _pruning_below(bucket: str, prefix: str) -> list[dict[str, object]]:
+def _pruning_below(bucket: str, prefix: str, layout: str) -> list[dict[str, object]]:
     """The same for a prefix so long that STS would not take that: listing is narrowed to the bucket only."""
+    is_tree = layout == "tree"
     return [
         _allow(["oss:GetObject", "oss:PutObject", "oss:DeleteObject"], f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/*"),
-        _allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*"),
-        _allow(["oss:ListObjects", "oss:ListObjectVersions"], f"acs:oss:*:*:{bucket}"),
+        *[_allow(["oss:DeleteObjectVersion"], f"acs:oss:*:*:{bucket}/{prefix}*")] * is_tree,
+        _allow(["oss:ListObjects", *["oss:ListObjectVersions"] * is_tree], f"acs:oss:*:*:{bucket}"),
         _KEYS,
     ]
 

@@ -11,7 +11,10 @@
 
 The list beside it has one JSON line for each object: `{"key": …, "version": …, "size": …}`, keys below the prefix. It
 is written before the first snapshot is removed, so that a later run knows what a killed one still had to remove.
-`packs` is for the layout `vault`: the packs that nothing will need. Unknown formats and fields are errors (law 9).
+
+In a vault, tombstones of their own, `packs-<id>.json`, hold the `packs` and `indexes` that nothing needs, and name no
+source: packs are shared. `removing` is then the list of those that a run removed, which stands for another grace: who
+listed the packs before still learns of it. Unknown formats and fields are errors (law 9).
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from typing import Annotated, Final
 import msgspec
 import zstandard
 
+from backup_action.core.pack import Name
 from backup_action.core.recent import ID
 
 FORMAT: Final = "oss-backup/tombstone/1"
+INDEX_ID: Final = r"\A[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}-[0-9]{1,9}(-merged)?\Z"  # how our runs name their indexes
 LIST_MAX: Final = 1 << 30  # bytes of a list's lines: some ten million objects
 
 
@@ -60,7 +65,8 @@ class Tombstone(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     listed: str = ""
     objects: int = 0
     bytes: int = 0
-    packs: list[str] = []
+    packs: list[Name] = []
+    indexes: list[Annotated[str, msgspec.Meta(pattern=INDEX_ID)]] = []
 
     @property
     def is_open(self) -> bool:

@@ -73,6 +73,7 @@ async def filling(packs: Packs, safe: Safekeeping | None, id: str) -> AsyncItera
             await one.close()
         if safe:
             await packs.flush(id, last=True)
+            await packs.refuse_moved()
     except BaseException:
         if safe:  # leaves word of what is stored to the next run, if there is time
             with contextlib.suppress(Stop, TimeoutError):

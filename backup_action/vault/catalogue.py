@@ -210,11 +210,12 @@ class Vault:
             if answer is None:
                 return None
             try:
-                head = snapshot.head_of(self.ring.open(answer.body, _about(id), whole=False))
+                is_whole = len(answer.body) < first
+                head = snapshot.head_of(self.ring.open(answer.body, _about(id), whole=is_whole))
                 self._refuse_open(head, answer.body)
                 return head
             except (Unreadable, Unopened) as error:
-                if first == _BLOCK_BYTES or len(answer.body) < first:
+                if first == _BLOCK_BYTES or is_whole:
                     raise _unreadable(id, error) from None
         return None
 

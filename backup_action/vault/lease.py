@@ -247,6 +247,22 @@ class Lease:
                 await asyncio.shield(asyncio.wait_for(parting, PARTING))
 
 
+async def writing(vault: Vault, catalogue: Catalogue, now: float) -> list[str]:
+    """The ids of the snapshots that runs are about to write below the prefix, whichever source. Raises Stop.
+
+    `now` is OSS's clock, or some time before: then a run that is dead counts too.
+    """
+    alive = [name for name, row in catalogue.leases.items() if row.last_modified > now - LIFE]
+    keys = [f"{vault.prefix}{SNAPSHOTS}{name}{LEASE}" for name in alive]
+    found = []
+    for answer in await asyncio.gather(*(vault.bucket.get(key, first=LONGEST) for key in keys)):
+        with contextlib.suppress(msgspec.MsgspecError):  # no lease of ours
+            holder = msgspec.json.decode(answer.body if answer else b"", type=Holder)
+            if not holder.released and holder.id not in catalogue.ids:
+                found.append(holder.id)
+    return found
+
+
 def digest(headers: dict[str, str]) -> str:
     """What tells one set of headers from another."""
     return hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()[:16]

@@ -2,7 +2,8 @@
 
 A chunk counts as there when an index says in which pack it is, and the bucket's listing has that pack with the size
 that the index says: a pack that somebody removed is missed at once, and what was in it is sent again. A pack that a
-`prune` has marked for removal counts no more: nothing new may come to rely on it.
+`prune` has marked for removal counts no more: nothing new may come to rely on it, nor is a pack of its name made. A
+mark that came since is in time as long as it is younger than the grace; a longer run looks again at its end.
 
 Everything is written once. An answer that was lost is settled by the listing of that one key: size and MD5.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import fastcrc
+import msgspec
 
 from backup_action.adapters.oss.data import PAGE
 from backup_action.core import cipher, index
@@ -30,6 +33,7 @@ from backup_action.core.pack import Open
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.ring import Ring
 from backup_action.core.stored import Stored
+from backup_action.vault import marks
 from backup_action.vault.catalogue import Vault
 
 PACKS: Final = f"{CATALOGUE}/packs/"
@@ -41,6 +45,8 @@ SPARE: Final = 256  # bytes that it gets for that at most
 PARTS: Final = "0123456789abcdef"  # of a long listing
 ONCE: Final = {"x-oss-forbid-overwrite": "true"}
 MERGED: Final = "-merged"  # ends the id of an index that supersedes others
+AGAIN: Final = 12 * 3600.0  # seconds after which a run looks again; half of the shortest grace
+_PACK = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
 
 
 def pack_key(name: str) -> str:
@@ -61,15 +67,23 @@ def about(id: str) -> str:
     return f"index {id}"
 
 
-async def listed(vault: Vault) -> dict[str, int]:
-    """Name and size of every pack; a long listing is asked for in parts, side by side. Raises Stop."""
+async def lying(vault: Vault) -> dict[str, Stored]:
+    """Every pack, by its name, which is also its key here; a long listing is asked for in parts, side by side.
+
+    What has another name, or lies in another place, is none. Raises Stop.
+    """
     objects, more = await vault.bucket.page(vault.prefix + PACKS, "", PAGE)
-    found: Iterable[Stored] = objects
+    start = len(vault.prefix + PACKS)
+    parts: Iterable[Iterable[Stored]] = [[msgspec.structs.replace(one, key=one.key[start:]) for one in objects]]
     if more:
         parts = await asyncio.gather(*(vault.below(PACKS, part, f"{part}~") for part in PARTS))
-        found = itertools.chain.from_iterable(parts)
-    named = ((stored.key.rpartition("/")[2], stored) for stored in found)
-    return {name: stored.size for name, stored in named if pack_key(name).endswith(stored.key[-67:])}
+    found = (one for part in parts for one in part if _PACK.fullmatch(one.key))
+    return {one.key[3:]: msgspec.structs.replace(one, key=one.key[3:]) for one in found}
+
+
+async def listed(vault: Vault) -> dict[str, int]:
+    """Name and size of every pack. Raises Stop."""
+    return {name: stored.size for name, stored in (await lying(vault)).items()}
 
 
 async def indexes(
@@ -84,16 +98,17 @@ async def indexes(
     found = sorted(await vault.below(INDEX), key=lambda one: (one.last_modified, one.key.endswith(MERGED), one.key))
     ids = [stored.key for stored in found]
     first = max((at for at, id in enumerate(ids) if id.endswith(MERGED)), default=0)
-    read = await _fetched(vault, ring, ids[first:], tell)
+    read = await fetched(vault, ring, ids[first:], tell)
     left = [id for id in ids[:first] if id not in _superseded(read, ids)]
-    read |= await _fetched(vault, ring, left, tell)
+    read |= await fetched(vault, ring, left, tell)
     old = _superseded(read, ids)
     return {id: one for id, one in read.items() if id not in old}, [id for id in ids if id in old]
 
 
-async def _fetched(
-    vault: Vault, ring: Ring, ids: list[str], tell: Callable[[Problem], None] | None
+async def fetched(
+    vault: Vault, ring: Ring, ids: list[str], tell: Callable[[Problem], None] | None = None
 ) -> dict[str, Read]:  # fmt: skip
+    """Indexes by their ids, but for those that are gone. `tell` as for `indexes`. Raises Stop."""
     answers = await asyncio.gather(*(vault.bucket.get(f"{vault.prefix}{INDEX}{id}") for id in ids))
     found: dict[str, Read] = {}
     for id, answer in zip(ids, answers, strict=True):
@@ -156,15 +171,24 @@ class Packs:
         self._small: dict[str, bytes] = {}  # indexes of our key that one can take the place of, by id
         self._old: list[str] = []  # ids of indexes that are superseded already
         self._sizes: dict[str, int] = {}
+        self._avoided: frozenset[str] = frozenset()  # packs that are marked
+        self._counted: set[str] = set()  # packs whose chunks count as there
+        self._since = 0.0  # when they were asked for
+
+    def avoid(self, names: Iterable[str]) -> None:
+        """Packs whose names none may have that is made."""
+        self._avoided = frozenset(names)
 
     async def load(self) -> None:
-        """Asks the bucket for its indexes, and then for its packs. Raises Stop.
+        """Asks the bucket for its indexes, and then for its packs and their marks. Raises Stop.
 
-        Not both at once: a pack that another run stores meanwhile would be missed, and the index that tells of it not.
+        Not all at once: a pack that another run stores meanwhile would be missed, and the index that tells of it not.
         A merged index that takes that one's place would then leave the pack out.
         """
+        self._since = self._vault.bucket.attempts.now()
         found, self._old = await indexes(self._vault, self._ring)
-        self._sizes = await listed(self._vault)
+        self._sizes, marked = await asyncio.gather(listed(self._vault), marks.marked(self._vault))
+        self.avoid(marked)
         self._small = {
             id: one.data for id, one in found.items() if one.key == self.cipher.key_id and len(one.data) < SMALL
         }
@@ -174,7 +198,8 @@ class Packs:
         for id, data in indexes.items():
             try:
                 for packed in index.packs(data):
-                    if self._sizes.get(packed.pack) == packed.size:
+                    if self._sizes.get(packed.pack) == packed.size and packed.pack not in self._avoided:
+                        self._counted.add(packed.pack)
                         self._held.update(bytes.fromhex(c.name) for frame in packed.frames for c in frame.chunks)
             except index.Unreadable as error:
                 raise _damaged(id, error) from None
@@ -202,11 +227,24 @@ class Packs:
             if entry.is_file and all(bytes.fromhex(name) in self._held for name in entry.chunks):
                 yield Stored(entry.place, entry.size, entry.etag, entry.last_modified)
 
+    async def refuse_moved(self) -> None:
+        """Before the commit: raises Stop where a pack that counted is gone, or will soon be.
+
+        It asks only in a run that was so long under way that a grace may have passed since it began.
+        """
+        now = self._vault.bucket.attempts.now()
+        if now - self._since < AGAIN:
+            return
+        marked, sizes = await asyncio.gather(marks.marked(self._vault), listed(self._vault))
+        for name in self._counted:
+            if name not in sizes or marked.get(name, now) <= now - AGAIN:
+                raise Stop(Kind.PACKS_MOVED, name)
+
     async def put(self, pack: Open) -> None:
         """Closes a pack and stores it. Raises Stop."""
         for attempt in range(NAMES):
             spare = secrets.randbelow(SPARE) + 1 if attempt else 0
-            name, data = await asyncio.to_thread(pack.finish, self.cipher, spare)
+            name, data = await asyncio.to_thread(pack.finish, self.cipher, self._avoided, spare)
             crc64 = await asyncio.to_thread(fastcrc.crc64.xz, data)
             key = self._vault.prefix + pack_key(name)
             if await self._is_stored(key, data, crc64, self._headers):

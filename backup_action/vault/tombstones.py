@@ -16,6 +16,7 @@ import msgspec
 
 from backup_action.core import tombstone
 from backup_action.core.address import CATALOGUE
+from backup_action.core.cipher import Unopened
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.pruning import Standing
 from backup_action.core.snapshot import is_id
@@ -56,10 +57,10 @@ class Tombstones:
         if answer is None:
             return None
         try:
-            told = tombstone.decode(answer.body)
+            told = tombstone.decode(self._vault.ring.open(answer.body, _about(id)))
             if told.id != id:
                 raise Unreadable(f"it says that it is {told.id}")
-        except Unreadable as error:
+        except (Unreadable, Unopened) as error:
             raise Stop(Kind.TOMBSTONE_DAMAGED, id, reason=error) from None
         return told if self._vault.is_own(told.source, told.layout) else None
 
@@ -75,7 +76,8 @@ class Tombstones:
 
     async def put(self, told: Tombstone) -> None:
         """Writes a new one."""
-        await self._put(told.id + ENDING, tombstone.encode(told), "application/json")
+        data = self._vault.ring.seal(tombstone.encode(told), _about(told.id))  # it names the source
+        await self._put(told.id + ENDING, data, "application/json")
 
     async def put_list(self, id: str, leftovers: Iterable[Leftover]) -> str:
         """Writes a list; gives its digest, for the tombstone that is to be written next."""
@@ -127,3 +129,8 @@ class Tombstones:
         used = {one.tombstone.id for one in known if one.tombstone.state is State.REMOVING}
         for id in [id for id, since in self._lists.items() if id not in used and since < before]:
             await self._delete(id + LIST)
+
+
+def _about(id: str) -> str:
+    """What a tombstone of an encrypted vault is sealed about."""
+    return f"tombstone {id}"

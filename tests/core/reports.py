@@ -1,9 +1,11 @@
 """Reports of every sort, for the tests of what people read."""
 
+import msgspec
+
 from backup_action.core.drill import Drilled, FormatLine
 from backup_action.core.ledger import Standing
 from backup_action.core.problem import EXIT_CODES, Kind, Problem, Status
-from backup_action.core.pruning import Fate, Line, Pruning
+from backup_action.core.pruning import Fate, Line, Packs, Pruning
 from backup_action.core.recent import PastRun, kept
 from backup_action.core.report import Counts, Report, RootLine, Run, SnapshotLine, Target
 from backup_action.core.verification import PackCounts, Verification
@@ -312,6 +314,18 @@ PRUNE = report(
     requests=77,
 )
 PRUNE_DRY = report(Status.OK, command="prune", target=TARGET, pruning=PRUNED, requests=9, dry_run=True)
+PRUNE_VAULT = report(
+    Status.DAMAGED,
+    [
+        Problem(Kind.CONTENT_LACKING, "", {"count": "2"}),
+        Problem(Kind.CONTENT_UNPROVEN, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        Problem(Kind.PACKS_MOVED, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+    ],
+    command="prune",
+    target=TARGET,
+    pruning=msgspec.structs.replace(PRUNED, packs=Packs(1_200, 1, 14, 3, 7, 2, 1, 5_368_709_120, 1_048_576, 0)),
+    requests=131,
+)
 
 GOLDEN = {
     "ok": OK,
@@ -326,6 +340,7 @@ GOLDEN = {
     "encrypted": ENCRYPTED,
     "prune": PRUNE,
     "prune-dry": PRUNE_DRY,
+    "prune-vault": PRUNE_VAULT,
     "verify": VERIFIED,
     "verify-packs": PACKS,
     "drill": DRILLED,

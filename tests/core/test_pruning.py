@@ -204,7 +204,8 @@ def test_names_are_a_set_beyond_their_first_room() -> None:
 STONES = st.builds(
     Tombstone, st.just(tombstone.FORMAT), st.sampled_from(IDS), st.text(), st.text(), st.text(), st.text(),
     st.sampled_from(State), st.lists(st.builds(Marked, st.sampled_from(IDS), st.integers(0), st.lists(st.text()))),
-    st.text(), st.integers(0), st.integers(0), st.lists(st.text()),
+    st.text(), st.integers(0), st.integers(0), st.lists(st.from_regex(r"\A[0-9a-f]{64}\Z")),
+    st.lists(st.sampled_from([f"{id}-{n}" for id in IDS for n in ("0", "12-merged")])),
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backup_action.core import recent
-from backup_action.core.pruning import Fate, Line, Pruning
+from backup_action.core.pruning import Fate, Line, Packs, Pruning
 from backup_action.core.render import numbers
 from backup_action.core.report import Report
 from backup_action.core.wording import Language, word
@@ -35,11 +35,22 @@ def line(report: Report, language: Language) -> str:
             **counts,
         )
     ]
+    if told.packs:
+        parts += _packs(report, told.packs, language)
     if told.objects_later:
-        parts.append(_weighed("prune-later-line", told.objects_later, told.bytes_later, language))
+        name = "prune-packs-later-line" if told.packs else "prune-later-line"
+        parts.append(_weighed(name, told.objects_later, told.bytes_later, language))
     if told.objects_left:
         parts.append(_weighed("prune-left-line", told.objects_left, 0, language))
     return ("" if language == "zh" else " ").join(parts)
+
+
+def _packs(report: Report, told: Packs, language: Language) -> Iterator[str]:
+    counts = {name: getattr(told, name) for name in ("kept", "marked", "repacked", "waiting", "removed", "busy")}
+    shown = {name: numbers.count(value) for name, value in counts.items()}
+    yield word("to-prune-packs-line" if report.dry_run else "prune-packs-line", language, **shown)
+    if told.busy:
+        yield word("prune-busy-line", language, busy=shown["busy"])
 
 
 def notes(report: Report, language: Language) -> Iterator[str]:

@@ -98,6 +98,34 @@ TEXTS: Final[Mapping[str, Both]] = {
             "A later prune goes on when the retention is over; let the rules keep snapshots as long.",
         ),
     ),
+    Kind.CONTENT_LACKING.value: Both(
+        zh=Text(
+            "保留的快照缺少内容",
+            "保留的快照引用了 {count} 个数据块，但没有任何数据包含有它们。",
+            "没有标记、重组或删除任何数据包：索引可能不完整。请运行 verify 查看哪些文件受影响，再运行一次备份"
+            "以补上磁盘上仍有的内容；如果 `.oss-backup/index/` 下有文件被删除，请先恢复它。",
+        ),
+        en=Text(
+            "Kept snapshots lack content",
+            "The snapshots that stay name chunks that no pack has: {count}.",
+            "No pack was marked, repacked or removed, since the indexes may not tell all. See by a verify which files "
+            "it is about, and run a backup, which sends what the disk still has; where an object under "
+            "`.oss-backup/index/` was deleted, bring it back first.",
+        ),
+    ),
+    Kind.CONTENT_UNPROVEN.value: Both(
+        zh=Text(
+            "数据包无法重组",
+            "数据包 {where} 中仍需要的内容无法读取，或与记录不符。",
+            "它保持原样。请运行 verify（`read: true`）查看哪些文件受影响；如果它属于归档存储类型，请先解冻。",
+        ),
+        en=Text(
+            "A pack that cannot be repacked",
+            "What is still needed of the pack {where} cannot be read, or is not what it should be.",
+            "It stays as it is. See by a verify with `read: true` which files it is about; where it is of an Archive "
+            "class, it must be thawed first.",
+        ),
+    ),
     Kind.SNAPSHOT_FUTURE.value: Both(
         zh=Text(
             "来自未来的快照",
@@ -144,6 +172,23 @@ WORDS: Final[Mapping[str, Word]] = {
     "prune-left-line": Word(
         "另有 {objects} 个对象暂时无法删除，以后的清理会继续。",
         "{objects} {objects:object|objects} could not be removed yet; a later prune goes on.",
+    ),
+    "prune-packs-line": Word(
+        "数据包：保留 {kept} 个，标记 {marked} 个（其中重组 {repacked} 个），等待 {waiting} 个，删除 {removed} 个。",
+        "Packs: {kept} kept, {marked} marked ({repacked} of them repacked), {waiting} waiting, {removed} removed.",
+    ),
+    "to-prune-packs-line": Word(
+        "数据包：将保留 {kept} 个，标记 {marked} 个（其中重组 {repacked} 个），等待 {waiting} 个，删除 {removed} 个。",
+        "Packs: {kept} to keep, {marked} to be marked ({repacked} of them repacked), {waiting} waiting, {removed} to "
+        "remove.",
+    ),
+    "prune-busy-line": Word(
+        "有 {busy} 个数据包因备份正在进行而等待，以后的清理会删除它们。",
+        "{busy} {busy:pack waits|packs wait} for a backup that is under way; a later prune removes them.",
+    ),
+    "prune-packs-later-line": Word(
+        "被标记的数据包删除后，再释放 {size}（{objects} 个对象）。",
+        "{size} more ({objects} {objects:object|objects}) when the marked packs are removed.",
     ),
     "prune-grace-line": Word(
         "被标记的快照仍可恢复；{hours} 小时之后的清理才会删除它们。",

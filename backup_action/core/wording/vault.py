@@ -23,6 +23,19 @@ TEXTS: Final[Mapping[str, Both]] = {
             "the other by `concurrency` in the workflow, and run again.",
         ),
     ),
+    Kind.PACKS_MOVED.value: Both(
+        zh=Text(
+            "所依赖的数据包已被清理",
+            "本次备份开始时存在的数据包 {where} 在此期间被清理，或即将被清理。",
+            "本次没有提交快照，已上传的内容会被沿用。请重新运行；请避免让备份运行或休眠超过清理的宽限期。",
+        ),
+        en=Text(
+            "Packs that were pruned meanwhile",
+            "The pack {where}, which was there when this backup began, was pruned meanwhile or is about to be.",
+            "This run committed no snapshot, and what it sent is taken over. Run again, and let no backup run, or "
+            "sleep, for longer than the grace of prune.",
+        ),
+    ),
     Kind.STORED_MISMATCH.value: Both(
         zh=Text(
             "OSS 中的内容与上传的不一致",
