@@ -129,6 +129,7 @@ ROLES: dict[str, dict[str, Any]] = {
     "drill": {},
     "snapshots": {},
     "prune": {"delete": True},
+    "prune vault": {"layout": "vault", "delete": True},
 }
 
 
