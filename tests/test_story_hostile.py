@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -149,10 +150,11 @@ def test_no_index_hides_itself_nor_do_two_hide_each_other(told: Box) -> None:
     key, data = only(told, "index/")
     first = key.rpartition("/")[2]
     packs, second = list(index.packs(data)), f"{first[:-1]}1"
-    told.client().put_object(key, index.encode(packs, [first, second, "no such"]))
     told.client().put_object(f"p/.oss-backup/index/{second}", index.encode([], [first, second]))
+    time.sleep(1.1)  # the bucket's clock counts seconds
     told.client().put_object(key, index.encode(packs, [first, second, "no such"]))
-    assert vault(told).told.problem_counts in ({}, {"drift.missing": 1})
+    again = vault(told)
+    assert (again.code, again.told.problem_counts, again.told.stored_bytes) == (0, {}, 0), again.text
     assert restore(told, *VAULT).code == 0
     assert (told.folder / "back/t/a").read_bytes() == CONTENT
 

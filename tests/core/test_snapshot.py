@@ -33,7 +33,8 @@ entries = st.builds(
     inode=big, target=text, sha256=st.text("0123456789abcdef", max_size=64), crc64=big, racy=st.booleans(),
     stale=st.booleans(), version=st.text(max_size=9), etag=st.text(max_size=9), last_modified=st.integers(0, 2**40),
     blocks=st.none() | st.builds(Blocks, size=st.integers(1, 2**40), digests=st.binary(max_size=32)),
-    chunks=st.lists(st.text(max_size=5), max_size=3), gone=st.booleans(), dense=st.booleans(),
+    chunks=st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=3), gone=st.booleans(),
+    dense=st.booleans(),
 )  # fmt: skip
 
 

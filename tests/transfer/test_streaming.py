@@ -5,6 +5,7 @@ import hashlib
 import mmap
 import os
 import random
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
+from backup_action.core.index import Packed
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.ring import Ring
 from backup_action.transfer.framing import Made
@@ -93,6 +95,46 @@ def test_what_was_claimed_is_stored_though_the_reading_ends_in_the_middle(tmp_pa
         assert isinstance(result, tuple) and result[0].size == 17 << 20
         assert set(result[1]) <= stored
     assert stored and {name.hex() for name in told._claimed} == stored
+
+
+def test_a_change_behind_the_reading_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(random.Random(3).randbytes(SIZE))
+    calls = 0
+
+    async def stow(frames: list[Made]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            with path.open("r+b") as file:
+                file.write(b"other")
+
+    result = asyncio.run(stream(path, found(path, mtime_ns=1, ctime_ns=1), stow))
+    assert isinstance(result, tuple) and result[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_chunk_that_was_claimed_and_not_stored_ends_the_run() -> None:
+    told = packs()
+    assert told.claim("a" * 64) and not told.claim("a" * 64)
+    with pytest.raises(AssertionError, match="claimed"):
+        asyncio.run(told.flush("id", last=True))
+
+
+def test_an_index_that_was_cut_short_is_written_by_the_last() -> None:
+    """A signal comes while the index of minutes is on its way: those packs must not be forgotten."""
+
+    async def run(port: int) -> tuple[list[Packed], list[Packed]]:
+        place = Place("bucket", "cn-hangzhou", f"http://127.0.0.1:{port}")
+        async with Bucket(Attempts(place, keys), connections=1) as bucket:
+            told = Packs(Vault(bucket, "p/", "story", "vault"), Ring(), {})
+            told._made = [Packed("a" * 64, 1, [])]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(told.flush("id"), 0.3)
+            return told._made, [Packed("a" * 64, 1, [])]
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        left, made = asyncio.run(run(silent.getsockname()[1]))
+    assert left == made
 
 
 def test_a_change_that_leaves_no_trace_in_the_times_is_seen(tmp_path: Path) -> None:

@@ -96,7 +96,12 @@ def test_what_is_as_it_was_keeps_all_that_is_known_of_it(tmp_path: Path) -> None
     info = os.stat(tmp_path / "a")
     times = {"mtime_ns": info.st_mtime_ns, "ctime_ns": info.st_ctime_ns}
     was = msgspec.structs.replace(
-        known(some[0]), sha256=hashlib.sha256(bytes(10)).hexdigest(), chunks=["x"], etag="E", last_modified=3, **times
+        known(some[0]),
+        sha256=hashlib.sha256(bytes(10)).hexdigest(),
+        chunks=["a" * 64],
+        etag="E",
+        last_modified=3,
+        **times,
     )
     _, tally, entries = asyncio.run(carry(tmp_path, some, NEVER, was))
     assert entries == [was] and (tally.reread, tally.reread_bytes) == (1, 10)
