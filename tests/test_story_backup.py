@@ -270,6 +270,7 @@ def test_two_sources_share_a_prefix_unless_their_places_overlap(box: Box) -> Non
     assert set(box.objects()) == {"x/a", "y/a"}
 
 
+@pytest.mark.slow  # the quick form goes through the action's steps, with other trees, and through five nights
 def test_a_repository_with_its_objects(box: Box) -> None:
     repository = Path(__file__).parents[1]
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(repository), str(box.tree / "clone")], check=True)

@@ -217,10 +217,17 @@ def test_what_went_before_delete_was_set_is_removed_then(box: Box) -> None:
 
 
 MEANWHILE = ("nothing", "a link", "a folder", "an empty folder")
+QUICK = (("nothing", False), ("a link", True), ("a folder", False), ("a folder", True), ("an empty folder", False))
 
 
-@pytest.mark.parametrize("meanwhile", MEANWHILE)
-@pytest.mark.parametrize("delete", [False, True])
+@pytest.mark.parametrize(
+    ("meanwhile", "delete"),
+    [
+        (meanwhile, delete) if (meanwhile, delete) in QUICK else pytest.param(meanwhile, delete, marks=pytest.mark.slow)
+        for meanwhile in MEANWHILE
+        for delete in (False, True)
+    ],
+)
 def test_another_content_takes_the_place_of_a_file_that_was_gone(box: Box, meanwhile: str, delete: bool) -> None:
     options = ("--delete",) if delete else ()
     trees: list[Tree] = [{"a": b"1", "x": b"old"}, {"a": b"1"}, {"a": b"1", "x": b"new"}]
