@@ -6,6 +6,7 @@
 | `<prefix>/.oss-backup/snapshots/<id>.jsonl.zst` | one per run, written last |
 | `<prefix>/.oss-backup/snapshots/<…>.lease` | for each snapshot that a run went on from: who is writing, see `lease` |
 | `<prefix>/.oss-backup/tombstones/<id>.json` | what prune marked or removed, beside its list; see `tombstones` |
+| `<prefix>/.oss-backup/tombstones/packs-<id>.json` | packs and indexes that prune marked or removed, see `marks` |
 | `<prefix>/.oss-backup/history/<2 hex>/<sha256>` | layout tree: what runs replaced or removed, see `history` |
 | `<prefix>/.oss-backup/packs/<2 hex>/<sha256>` | layout vault: chunks, compressed; see `packs` and `core/pack.py` |
 | `<prefix>/.oss-backup/index/<snapshot id>-<n>` | layout vault: which chunk is in which pack; see `packs` |
