@@ -22,7 +22,7 @@ from backup_action.adapters.oss.data import Bucket
 from backup_action.core import ledger
 from backup_action.core.ledger import Past, Record, Standing, Unreadable
 from backup_action.core.patience import Patience
-from backup_action.core.problem import STATUS, Kind, Problem, Status, Stop, severest
+from backup_action.core.problem import AGAIN, STATUS, Kind, Problem, Status, Stop, severest
 from backup_action.core.report import Draft, exit_code
 from backup_action.settings import Settings
 from backup_action.transfer.flow import together
@@ -83,7 +83,7 @@ async def _read(book: Ledger, bucket: Bucket) -> list[Past]:
 
 def _begins_again(draft: Draft, ended: BaseException | None) -> bool:
     """Whether the run is not over: it begins again where another one committed meanwhile, but only once."""
-    return isinstance(ended, Stop) and ended.problem.kind is Kind.PARENT_MOVED and not draft.is_second
+    return isinstance(ended, Stop) and ended.problem.kind in AGAIN and not draft.is_second
 
 
 def _record(draft: Draft, now: float, ended: BaseException | None = None) -> Record:

@@ -24,7 +24,7 @@ from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.place import Root
 from backup_action.core.plan import Item
-from backup_action.core.problem import ALARMS, Kind, Problem, Stop
+from backup_action.core.problem import AGAIN, ALARMS, Kind, Problem, Stop
 from backup_action.core.report import Draft, SnapshotLine
 from backup_action.core.reread import NO_TURN, Turn
 from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Writer
@@ -49,7 +49,7 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     try:
         await backup(settings, environ, draft, deadline, stopped)
     except Stop as stop:
-        if stop.problem.kind not in (Kind.PARENT_MOVED, Kind.PACKS_MOVED):
+        if stop.problem.kind not in AGAIN:
             raise
         draft.begin_again()
         await backup(settings, environ, draft, deadline, stopped)
@@ -265,14 +265,14 @@ async def commit(
     data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
     if parent is None and head.layout != TREE:
         await script.leave(vault)
+    raised = [problem for problem in tally.problems if problem.kind in ALARMS]
+    if raised:  # before the commit: a run that is killed in between must not be one that raised none
+        await alarms.store(vault, head.id, draft.source, head.layout, raised)
     await vault.commit(head.id, data)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.recent, draft.kept = snapshot.recent(head, foot), recent.kept([*vault.kept(), head.id])
     draft.verified = True
-    raised = [problem for problem in tally.problems if problem.kind in ALARMS]
-    if raised:
-        await alarms.store(vault, head.id, draft.source, head.layout, raised)
 
 
 async def tidy(

@@ -43,11 +43,12 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     draft.dry_run = settings.dry_run or not settings.apply
     async with access.opened(settings, environ, draft) as (bucket, _):
         there = await state(bucket, settings, draft, rules)
-        await guards(there, settings, draft)
+        await guards(there, settings)
         load = await weigh(there)
         shown = told(there.plan, load.found, settings)
         cleared = None if there.vault.layout == TREE else await clears(there, load.needs, settings, draft)
         if not draft.dry_run:
+            await alarms.acknowledge(there.vault, settings.acknowledge, draft.run.actor or draft.run.host)
             await lift(there, draft)
             await mark(there, draft)
             shown = await remove(there, load, shown, draft)
@@ -120,10 +121,8 @@ def dated_of(head: Head) -> Dated:
     return Dated(head.id, head.sequence, moment, head.parent.id if head.parent else "")
 
 
-async def guards(there: There, settings: Settings, draft: Draft) -> None:
+async def guards(there: There, settings: Settings) -> None:
     """All that may refuse before anything is removed, one line a guard. Raises Stop."""
-    if not draft.dry_run:
-        await alarms.acknowledge(there.vault, settings.acknowledge, draft.run.actor or draft.run.host)
     await alarms.refuse_open(there.vault, settings.acknowledge)
     verdicts = [verdict for verdict, _ in there.plan.fates]
     pruning.refuse_newest(verdicts, await newest_complete(there, verdicts))

@@ -3,7 +3,8 @@
 A key's object, `.oss-backup/keys/<id>.json`, holds a random master key, sealed under scrypt of the passphrase. From the
 master key come, by HMAC-SHA-256, one key that seals and one that names chunks: so neither a chunk's name nor anything
 else in the bucket tells of a content, and equal chunks are still stored once. What is sealed begins with a random
-nonce of 12 bytes and ends with a tag of 16; `about` binds it to its place, so no two objects can be exchanged.
+nonce of 12 bytes and ends with a tag of 16; `about` binds an object to its place, so no two can be exchanged. What
+stands in a pack is bound by the names of its chunks instead.
 """
 
 from __future__ import annotations

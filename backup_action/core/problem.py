@@ -240,6 +240,10 @@ STATUS: Final[Mapping[Kind, Status]] = {
 ALARMS: Final = frozenset({Kind.ALARM_SILENT, Kind.ALARM_CHANGED, Kind.ALARM_ENCRYPTED})
 
 
+# What ends a run's first try: it begins again, once.
+AGAIN: Final = frozenset({Kind.PARENT_MOVED, Kind.PACKS_MOVED})
+
+
 class Problem(msgspec.Struct, frozen=True):
     """One thing that went wrong: its kind, the path, setting or object it is about, and the facts that help.
 

@@ -28,7 +28,7 @@ from typing import Final
 
 import msgspec
 
-AHEAD: Final = 25 * 3600  # seconds before now that a snapshot may be dated after
+AHEAD: Final = 25 * 3600  # seconds after now that a snapshot may be dated
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _SECONDS: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 _FORMS: Final = {"hourly": "%Y%m%d%H", "daily": "%Y%m%d", "weekly": "%G%V", "monthly": "%Y%m", "yearly": "%Y"}

@@ -2,7 +2,7 @@
 
 A snapshot comes from outside, so every path is looked at before the first one is written (law 7): no absolute path,
 no empty segment, `.`, `..` or NUL, no path twice, and nothing below what is no folder. Nor is anything written where
-a size, a time or the way to a content is none that this program knows (law 8).
+a size, a time or the way to a content is none that this program knows (law 9).
 """
 
 from __future__ import annotations

@@ -164,10 +164,10 @@ class Packing:
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
             done, frames = await self._aside(lambda: self._read(batch))
+            await self._filling.stow(frames)  # the next one is read when there is room for what came of this
         finally:
             self._batches.release()
             self._budget.give(held)
-        await self._filling.stow(frames)
         for one in done:
             if isinstance(one.content, Problem):
                 self._unread(one.slot, one.item, one.found, one.content)
@@ -229,7 +229,7 @@ class Packing:
             if self._safe:
                 self._safe.watch(item, read_as)
             self._census.sent(item, read_as)
-            if item.drift and new:
+            if item.drift:
                 self._tally.tell(Problem(item.drift, read_as.path))
             if new:
                 self._tally.sent(root, read_as.size, new)

@@ -14,7 +14,7 @@ from typing import Final
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core import pack
 from backup_action.core.index import Packed
-from backup_action.core.pack import FRAME, TARGET, Chunk, Frame, Open
+from backup_action.core.pack import FRAME, Chunk, Frame, Open
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
 from backup_action.vault import Vault
@@ -104,7 +104,7 @@ class Repack:
         told, self._chunks, self._size = self._chunks, [], 0
         piece = await asyncio.to_thread(pack.compress, [data for _, data in told], self._packs.cipher)
         self._open.add(piece, [chunk for chunk, _ in told])
-        if self._open.size >= TARGET:
+        if self._open.is_full:
             await self._close()
 
     async def _close(self) -> None:

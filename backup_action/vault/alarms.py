@@ -54,7 +54,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def store(vault: Vault, snapshot: str, source: str, layout: str, raised: Sequence[Problem]) -> None:
-    """Keeps what a run raised, after its commit. Raises Stop."""
+    """Keeps what a run raises, before its commit. Raises Stop."""
     counts: dict[str, int] = {}
     for problem in raised:
         counts[problem.kind.value] = counts.get(problem.kind.value, 0) + 1
@@ -68,7 +68,10 @@ async def open_alarms(vault: Vault) -> list[Alarm]:
     """The alarms of this source that nobody has acknowledged, oldest first. Raises Stop; also for a damaged one."""
     names = await _names(vault)
     ids = sorted(name.removesuffix(_ALARM) for name in names if name.endswith(_ALARM) and not name.endswith(_ACK))
-    waiting = [id for id in ids if is_id(id) and id + _ACK not in names and id[-8:-4] == vault.lease_name[:4]]
+    waiting = [id for id in ids if is_id(id) and id + _ACK not in names and vault.has_our_tag(id)]
+    if waiting:  # one whose run never committed is about nothing that anybody could lose
+        committed = (await vault.catalogue()).ids
+        waiting = [id for id in waiting if id in committed]
     return [alarm for alarm in [await _read(vault, id) for id in waiting] if alarm.lease == vault.lease_name]
 
 
@@ -114,9 +117,12 @@ async def _read(vault: Vault, id: str) -> Alarm:
     answer = await vault.bucket.get(f"{vault.prefix}{ALARMS}{id}{_ALARM}")
     try:
         data = vault.ring.open(answer.body if answer else b"", _about(id))
-        return msgspec.json.decode(data, type=Alarm)
+        alarm = msgspec.json.decode(data, type=Alarm)
     except (msgspec.MsgspecError, ValueError):
         raise Stop(Kind.ALARM_OPEN, id, count=1, cause="damaged") from None
+    if alarm.format != FORMAT:
+        raise Stop(Kind.ALARM_OPEN, id, count=1, cause="damaged")
+    return alarm
 
 
 def _about(id: str) -> str:

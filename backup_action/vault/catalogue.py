@@ -213,6 +213,8 @@ class Vault:
                 is_whole = len(answer.body) < first
                 head = snapshot.head_of(self.ring.open(answer.body, _about(id), whole=is_whole))
                 self._refuse_open(head, answer.body)
+                if head.id != id:
+                    raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {head.id}")
                 return head
             except (Unreadable, Unopened) as error:
                 if first == _BLOCK_BYTES or is_whole:

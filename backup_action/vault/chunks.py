@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import contextlib
 import hashlib
 import itertools
 from collections import OrderedDict
@@ -78,7 +77,7 @@ class Chunks:
         self._ring = ring
         self._places: dict[bytes, _Place] = {}
         self._stretches: list[_Stretch] = []
-        self._cache: OrderedDict[int, asyncio.Task[list[bytes]]] = OrderedDict()
+        self._cache: OrderedDict[int, asyncio.Task[list[bytes | None]]] = OrderedDict()
         self._size = 0
         self._turn = asyncio.Semaphore(FETCHED)
         self._shapes: OrderedDict[str, _Shape] = OrderedDict()
@@ -157,13 +156,16 @@ class Chunks:
 
     async def _chunk(self, place: _Place) -> memoryview:
         for _ in range(TRIES):
-            with contextlib.suppress(pack.Broken):
-                frames = await self._unpacked(place.stretch)
-                return memoryview(frames[place.frame])[place.at : place.at + place.size]
+            frame = (await self._unpacked(place.stretch))[place.frame]
+            if frame is not None:
+                return memoryview(frame)[place.at : place.at + place.size]
+            self._forget(place.stretch)  # what was altered on the way comes whole the second time
         raise Missing(altered=True)
 
-    async def _unpacked(self, number: int) -> list[bytes]:
-        """The frames of a stretch, proven; several who want it wait for one request. Raises Broken, Missing, Stop."""
+    async def _unpacked(self, number: int) -> list[bytes | None]:
+        """The frames of a stretch, None for one that is not what it should be; several who want it wait for one
+        request. Raises Missing and Stop.
+        """
         task = self._cache.get(number)
         if task is None:
             task = self._cache[number] = asyncio.ensure_future(self._fetch(self._stretches[number]))
@@ -173,7 +175,7 @@ class Chunks:
         self._cache.move_to_end(number)
         try:
             return await asyncio.shield(task)
-        except (pack.Broken, Missing, Stop):
+        except (Missing, Stop):
             if self._cache.get(number) is task:
                 self._forget(number)
             raise
@@ -182,7 +184,7 @@ class Chunks:
         if self._cache.pop(number, None):
             self._size -= _plain(self._stretches[number])
 
-    async def _fetch(self, stretch: _Stretch) -> list[bytes]:
+    async def _fetch(self, stretch: _Stretch) -> list[bytes | None]:
         key = self._vault.prefix + pack_key(stretch.pack)
         async with self._turn:
             try:
@@ -197,13 +199,17 @@ class Chunks:
                 raise Missing(altered=True) from None
             return await asyncio.to_thread(self._unpack, data, stretch)
 
-    def _unpack(self, data: bytes, stretch: _Stretch) -> list[bytes]:
-        """In a thread: the frames, every chunk that is wanted held against its name. Raises Broken."""
-        frames, at = [], 0
+    def _unpack(self, data: bytes, stretch: _Stretch) -> list[bytes | None]:
+        """In a thread: the frames, every chunk that is wanted held against its name. A broken one costs no other."""
+        frames: list[bytes | None] = []
+        at = 0
         for frame in stretch.frames:
-            plain = pack.unpack(data[at : at + frame.stored], frame, stretch.cipher)
-            self._prove(plain, frame, stretch.cipher)
-            frames.append(plain)
+            try:
+                plain = pack.unpack(data[at : at + frame.stored], frame, stretch.cipher)
+                self._prove(plain, frame, stretch.cipher)
+                frames.append(plain)
+            except pack.Broken:
+                frames.append(None)
             at += frame.stored
         return frames
 

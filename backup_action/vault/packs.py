@@ -204,11 +204,6 @@ class Packs:
             except index.Unreadable as error:
                 raise _damaged(id, error) from None
 
-    def has(self, name: str) -> bool:
-        """Whether the bucket has a chunk, or will have it before this run commits."""
-        key = bytes.fromhex(name)
-        return key in self._held or key in self._claimed
-
     def claim(self, name: str) -> bool:
         """Whether who asks must store this chunk: true just once, and never where it is there.
 

@@ -31,11 +31,10 @@ def main(folder, snapshot, target):
     files = sorted((folder / "snapshots").glob("*.jsonl.zst"))
     chosen = files[-1] if snapshot == "latest" else folder / "snapshots" / f"{snapshot}.jsonl.zst"
     path = lambda text, raw: os.fsencode(text) if not raw else base64.b64decode(raw)
-    top, entries, last, plain = os.fsencode(target), lines(chosen)[1:-1], "", b""
-    for entry in entries:
-        name = path(entry["path"], entry.get("raw"))
-        if entry.get("gone") or b".." in name.split(b"/") or name.startswith(b"/"):
-            continue
+    told = [(path(entry["path"], entry.get("raw")), entry) for entry in lines(chosen)[1:-1] if not entry.get("gone")]
+    told = [(name, entry) for name, entry in told if not {b"", b".", b".."} & set(name.split(b"/"))]
+    top, last, plain = os.fsencode(target), "", b""
+    for name, entry in told:
         to = os.path.join(top, name)
         os.makedirs(to if entry["kind"] == "folder" else os.path.dirname(to), exist_ok=True)
         if entry["kind"] == "file":
@@ -47,14 +46,13 @@ def main(folder, snapshot, target):
                     file.write(plain[at : at + size])
             if hashlib.sha256(pathlib.Path(os.fsdecode(to)).read_bytes()).hexdigest() != entry["sha256"]:
                 sys.exit(f"damaged: {name!r}")
-    for entry in reversed(entries):  # links, modes and times when all content stands, folders after what is in them
-        to = os.path.join(top, path(entry["path"], entry.get("raw")))
+    for name, entry in reversed(told):  # links, modes and times when all content stands, folders after what is in them
+        to = os.path.join(top, name)
         if entry["kind"] == "link":
             os.symlink(path(entry["target"], entry.get("target_raw")), to)
-        elif not entry.get("gone"):
-            os.chmod(to, entry["mode"] & 0o777)
-        if not entry.get("gone"):
-            os.utime(to, ns=(int(entry["mtime_ns"]),) * 2, follow_symlinks=False)
+        else:
+            os.chmod(to, entry.get("mode", 0) & 0o777)
+        os.utime(to, ns=(int(entry.get("mtime_ns", 0)),) * 2, follow_symlinks=False)
 
 
 main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3])
