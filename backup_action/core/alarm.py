@@ -54,6 +54,10 @@ COMPRESSED: Final = frozenset(
 )
 
 
+# Compressors that no thread has in hand: to make one takes ten times as long as a small sample.
+_spare: list[zstandard.ZstdCompressor] = []
+
+
 def suffix(path: str) -> str:
     """A path's last suffix in lower case, without the dot; "" for none, and for what is no suffix but a name."""
     name = path.rpartition("/")[2].lstrip(".")
@@ -66,7 +70,13 @@ def is_dense(path: str, sample: bytes | memoryview) -> bool:
     if len(sample) < LEAST or suffix(path) in COMPRESSED:
         return False
     sample = sample[:SAMPLE]
-    return len(zstandard.compress(sample, 1)) >= DENSE * len(sample)
+    try:
+        compressor = _spare.pop()
+    except IndexError:
+        compressor = zstandard.ZstdCompressor(level=1)
+    left = len(compressor.compress(sample))
+    _spare.append(compressor)
+    return left >= DENSE * len(sample)
 
 
 class Census:

@@ -100,7 +100,7 @@ class Packing:
         self._budget = Budget(HELD)
         self._row: Row[Entry | None] = Row(self._write)
         self._big = asyncio.Semaphore(LARGE)
-        self._batches = asyncio.Semaphore(workers + 1)
+        self._batches = asyncio.Semaphore(workers + 3)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
         try:
             async with filling(self._packs, self._safe, self._writer.id) as self._filling, together() as group:
