@@ -82,7 +82,7 @@ def test_of_two_runs_that_find_a_dead_lease_one_takes_over(box: Box) -> None:
     lay(box, one)
     assert box.run(*command()).code == 0
     box.client().put_object(lease(box), json.dumps(DEAD | {"released": True}))
-    box.post("faults", [stall("put", "*.lease", 5), stall("put", "p/t/x", 7)])
+    box.post("faults", [stall("put", "*.lease", 3), stall("put", "p/t/x", 5)])
     slow = other(box, three)
     until(box, 1, slow)
     lay(box, two)

@@ -164,3 +164,19 @@ def test_a_signal_ends_the_waiting(box: Box) -> None:
         assert process.poll() is None
     process.terminate()
     assert box.end(process).code == 143
+
+
+def test_packs_of_a_vault_are_asked_for_once_each(box: Box) -> None:
+    vault = ("--layout", "vault")
+    for number in range(30):
+        (box.tree / str(number)).write_bytes(os.urandom(1000))
+    (box.tree / "large").write_bytes(os.urandom(9 << 20))
+    assert box.backup(*vault, "--storage-class", "Archive").code == 0
+    packs = [item.key for item in oss2.ObjectIteratorV2(box.client(), prefix="p/.oss-backup/packs/")]
+    ended = restore(box, *vault)
+    assert ended.code == 3 and box.sent("oss.restore") == len(packs) == 1, ended.text
+    assert [one for one, _ in frozen(ended)] == ["Archive"]
+    box.post("settings", {"restore_seconds": 0})
+    assert restore(box, *vault, "--thaw-wait-minutes", "1").code in (0, 3)
+    ended = restore(box, *vault)
+    assert ended.code == 0 and facts(box.folder / "back/t") == facts(box.tree), ended.text
