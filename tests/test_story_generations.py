@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from box import Box
-from test_story_restore import restore
+from test_story_restore import facts, restore
 
 GENERATIONS = 5
 PACKAGES = ["json", "email"]  # of the standard library; all of it in the longer form
@@ -30,25 +30,8 @@ CASES = [
 
 def state(folder: Path) -> dict[bytes, Any]:
     """Everything below a folder: kind, mode, time, and the digest of the content or the target."""
-    found: dict[bytes, Any] = {}
-    for above, folders, files in os.walk(os.fsencode(folder)):
-        for name in [*folders, *files]:
-            path = os.path.join(above, name)
-            info = os.lstat(path)
-            told: Any = None
-            if stat.S_ISLNK(info.st_mode):
-                told = os.readlink(path)
-            elif stat.S_ISREG(info.st_mode):
-                with open(path, "rb") as file:
-                    told = hashlib.file_digest(file, "sha256").digest()
-            mode = 0 if stat.S_ISLNK(info.st_mode) else stat.S_IMODE(info.st_mode)
-            found[os.path.relpath(path, os.fsencode(folder))] = (
-                stat.S_IFMT(info.st_mode),
-                mode,
-                info.st_mtime_ns,
-                told,
-            )
-    return found
+    found = facts(folder, lambda data: hashlib.sha256(data).digest())
+    return {os.fsencode(path): (stat.S_IFMT(os.lstat(folder / path).st_mode), *told) for path, told in found.items()}
 
 
 def checkout(folder: Path) -> None:

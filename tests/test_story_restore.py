@@ -7,6 +7,7 @@ import random
 import shutil
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ def restore(box: Box, *arguments: str, **environ: str) -> Ended:
     )  # fmt: skip
 
 
-def facts(folder: Path) -> dict[str, Any]:
-    """Everything below a folder: kind, mode, time, and content or target."""
+def facts(folder: Path, seen: Callable[[bytes], bytes] = bytes) -> dict[str, Any]:
+    """Everything below a folder: kind, mode, time, and content, or what is to be seen of it, or target."""
     found: dict[str, Any] = {}
     for above, folders, files in os.walk(os.fsencode(folder)):
         for name in [*folders, *files]:
@@ -38,7 +39,7 @@ def facts(folder: Path) -> dict[str, Any]:
                 told = os.readlink(path)
             elif stat.S_ISREG(info.st_mode):
                 with open(path, "rb") as file:
-                    told = file.read()
+                    told = seen(file.read())
             mode = 0 if stat.S_ISLNK(info.st_mode) else stat.S_IMODE(info.st_mode)
             found[os.fsdecode(os.path.relpath(path, os.fsencode(folder)))] = (mode, info.st_mtime_ns, told)
     return found

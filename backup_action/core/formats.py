@@ -117,9 +117,9 @@ def kind(name: str) -> str:
 
 def look(name: str, stream: BinaryIO, size: int, stopped: Stopped) -> Opened:
     """Whether a file of `size` bytes opens as what its name says."""
-    capped = Capped(stream, stopped)
+    capped, reader = Capped(stream, stopped), _READERS[kind(name)]
     try:
-        return Opened(State.OPENED, even=_READERS[kind(name)](capped, _limit(size)))
+        return Opened(State.OPENED, even=reader(capped, _limit(size)))
     except TooMuch:
         return Opened(State.PARTLY)
     except CannotTell as error:

@@ -17,12 +17,12 @@ from typing import Annotated, Final
 import msgspec
 import zstandard
 
+from backup_action.core.lines import Broken, lines
 from backup_action.core.pack import Frame, Name
 
 FORMAT: Final = "oss-backup-index/1"
 LEVEL: Final = 3
 LINE_MAX: Final = 32 << 20  # bytes of one line; a pack's is shorter, see `pack.CHUNKS`
-_PIECE: Final = 4096  # bytes read at a time: even the densest frame then stays under 128 MiB
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +58,7 @@ def head(data: bytes) -> Head:
     """The first line. Raises Unreadable."""
     try:
         found = msgspec.json.decode(next(_lines(data), b""), type=Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unreadable(f"its first line is no head: {error}") from None
     if found.format != FORMAT:
         raise Unreadable(f"its format is {found.format[:40]!r}, and this program knows {FORMAT!r}")
@@ -68,30 +68,17 @@ def head(data: bytes) -> Head:
 def packs(data: bytes) -> Iterator[Packed]:
     """The packs, one at a time. Raises Unreadable."""
     head(data)
-    lines = _lines(data)
+    rows = _lines(data)
     try:
-        next(lines)
-        yield from map(_packed, lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError) as error:
+        next(rows)
+        yield from map(_packed, rows)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unreadable(f"it is damaged: {error}") from None
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    """The lines of a whole frame, a few at a time. Raises ZstdError and Unreadable."""
-    frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
-    begun: list[bytes] = []  # of a line
-    size = 0
-    for start in range(0, len(data), _PIECE):
-        if frame.eof:
-            break
-        *lines, rest = frame.decompress(data[start : start + _PIECE]).split(b"\n")
-        if lines:
-            yield b"".join([*begun, lines[0]])
-            yield from lines[1:]
-            begun, size = [], 0
-        begun.append(rest)
-        size += len(rest)
-        if size > LINE_MAX:
-            raise Unreadable("a line is longer than any index's")
-    if not frame.eof or frame.unused_data or size:
-        raise Unreadable("it is cut short, or something follows its end")
+    """The lines of a whole frame, a few at a time. Raises Unreadable."""
+    try:
+        yield from lines(data, LINE_MAX)
+    except Broken as error:
+        raise Unreadable(str(error)) from None

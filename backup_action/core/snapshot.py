@@ -31,6 +31,7 @@ import msgspec
 import zstandard
 
 from backup_action.core.entry import Entry, decode_entry, encode_entry, order
+from backup_action.core.lines import Broken, lines
 from backup_action.core.place import Root
 from backup_action.core.recent import ID, IDLE, KEPT, Count, Effort, PastRun, Seconds, extend
 
@@ -40,7 +41,6 @@ LEVEL: Final = 3
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
 
 _PACKED = 1 << 16  # bytes of lines compressed together
-_PIECE = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
 _encode = msgspec.json.Encoder().encode
 _ID = re.compile(ID)
 
@@ -254,23 +254,7 @@ def _wrapped(line: bytes, name: str, kind: type[Any]) -> Any:
 
 def _lines(data: bytes, *, whole: bool = True) -> Iterator[bytes]:
     """The plain lines of one frame, without newlines, in bounded memory. Raises Unreadable."""
-    frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
-    begun: list[bytes] = []  # of a line
-    size = 0
     try:
-        for start in range(0, len(data), _PIECE):
-            if frame.eof:
-                break
-            *lines, rest = frame.decompress(data[start : start + _PIECE]).split(b"\n")
-            if lines:
-                yield b"".join([*begun, lines[0]])
-                yield from lines[1:]
-                begun, size = [], 0
-            begun.append(rest)
-            size += len(rest)
-            if size > LINE_MAX:
-                raise Unreadable("a line is longer than any snapshot's")
-    except zstandard.ZstdError as error:
-        raise Unreadable(f"it is no whole zstd frame: {error}") from None
-    if whole and (not frame.eof or frame.unused_data or size):
-        raise Unreadable("it is cut short, or something follows its end")
+        yield from lines(data, LINE_MAX, whole=whole)
+    except Broken as error:
+        raise Unreadable(str(error)) from None

@@ -27,11 +27,13 @@ from typing import Annotated, Final
 import msgspec
 import zstandard
 
+from backup_action.core.lines import Broken, lines
 from backup_action.core.pack import Name
 from backup_action.core.recent import ID
 
 FORMAT: Final = "oss-backup/tombstone/1"
 INDEX_ID: Final = r"\A[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}-[0-9]{1,9}(-merged)?\Z"  # how our runs name their indexes
+LINE_MAX: Final = 1 << 20  # bytes of one line: a key has at most 1,023
 LIST_MAX: Final = 1 << 30  # bytes of a list's lines: some ten million objects
 
 
@@ -119,13 +121,12 @@ def decode_list(data: bytes, digest: str) -> Iterator[Leftover]:
 
 
 def _lines(data: bytes) -> Iterator[Leftover]:
-    frame, rest, size = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(), b"", 0
+    size = 0
     try:
-        for start in range(0, len(data), 4096):
-            *lines, rest = (rest + frame.decompress(data[start : start + 4096])).split(b"\n")
-            size += sum(map(len, lines))
+        for line in lines(data, LINE_MAX):
+            size += len(line)
             if size > LIST_MAX:
                 raise Unreadable("its list is longer than any")
-            yield from (msgspec.json.decode(line, type=Leftover) for line in lines)
-    except (msgspec.MsgspecError, zstandard.ZstdError, UnicodeDecodeError) as error:
+            yield msgspec.json.decode(line, type=Leftover)
+    except (msgspec.MsgspecError, Broken, UnicodeDecodeError) as error:
         raise Unreadable(f"its list is malformed: {error}") from None

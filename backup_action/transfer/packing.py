@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,21 +16,22 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from backup_action.adapters.files.folder import Opener
+from backup_action.adapters.files.folder import Opener, Openers
 from backup_action.adapters.files.read import Content, read
 from backup_action.core.alarm import Census
 from backup_action.core.cut import WHOLE, cut
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.place import Root
-from backup_action.core.plan import Item, Step, without_reread
+from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.reread import is_untouched
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
+from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
 from backup_action.transfer.filling import Filling, filling
-from backup_action.transfer.flow import Budget, Row, together
+from backup_action.transfer.flow import Budget, together
 from backup_action.transfer.framing import Framing, Made
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling
@@ -46,11 +46,7 @@ BATCH: Final = 256  # files read in one go off the event loop
 BATCH_BYTES: Final = 2 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
 LARGE: Final = 2  # large files at a time
-BREATH: Final = 256  # items between two looks at the network
-SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
-MOVING: Final = (Kind.FILE_CHANGING, Kind.FILE_VANISHED, Kind.FILE_LATE)
 
-Slot = list[Entry | None]
 T = TypeVar("T")
 
 
@@ -74,7 +70,6 @@ class Packing:
         tally: Tally, *, stopped: Callable[[], bool], follow: bool, census: Census,
     ) -> None:  # fmt: skip
         """`safe` is None for a dry run; `stopped`, `follow` and the census as for `Upload`."""
-        self.is_cut = False  # files whose turn it was to be read again were not, for want of time
         self.gone: Spool[Entry] = Spool(Entry)  # nothing lies anywhere of what is gone from the disk
         self._packs = packs
         self._safe = safe
@@ -86,9 +81,14 @@ class Packing:
         self._stopped = stopped
         self._follow = follow
         self._settling = Settling(safe, roots, tally)
+        self._entries = Entries(writer, tally, self._settling)
         self._filling: Filling
-        self._local = threading.local()
-        self._openers: list[Opener] = []
+        self._openers = Openers(self._sources, follow=follow)
+
+    @property
+    def is_cut(self) -> bool:
+        """As of `Upload`."""
+        return self._entries.is_cut
 
     def removable(self) -> int:
         """How many objects a removal would be about: none, ever."""
@@ -98,7 +98,6 @@ class Packing:
         """Carries the plan out; at its end every pack is stored, and an index tells of it. Raises Stop."""
         workers = max(2, os.cpu_count() or 2)
         self._budget = Budget(HELD)
-        self._row: Row[Entry | None] = Row(self._write)
         self._big = asyncio.Semaphore(LARGE)
         self._batches = asyncio.Semaphore(workers + 3)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
@@ -108,8 +107,7 @@ class Packing:
             self._tally.stored += self._packs.sent
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            for opener in self._openers:
-                opener.close()
+            self._openers.close()
 
     async def _feed(self, group: asyncio.TaskGroup, items: Iterable[Item]) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -121,17 +119,16 @@ class Packing:
 
         batch: list[tuple[Slot, Item, Found]] = []
         weight = 0
-        for number, item in enumerate(items):
-            if item.reread and self._deadline.is_past():
-                item, self.is_cut = without_reread(item), True
+        for number, planned in enumerate(items):
+            item = self._entries.in_time(planned, is_late=self._deadline.is_past())
             self._census.look(item)
-            slot, found = self._row.place(), item.found
+            slot, found = self._entries.place(), item.found
             if found is None or item.step not in SENDING:
                 await self._settle(slot, item)
             elif self._deadline.is_past():
-                self._fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
+                self._entries.fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
             elif found.size > HUGE:
-                self._fail(slot, item, found, Problem(Kind.FILE_TOO_LARGE, found.path, {"maximum": "448 GiB"}))
+                self._entries.fail(slot, item, found, Problem(Kind.FILE_TOO_LARGE, found.path, {"maximum": "448 GiB"}))
             elif found.size > SMALL:
                 await self._big.acquire()
                 launch(self._stream(slot, item, found))
@@ -143,7 +140,7 @@ class Packing:
                 batch, weight = [], 0
             if number % BREATH == 0:
                 await asyncio.sleep(0)
-                await self._row.room()
+                await self._entries.room()
         if batch:
             launch(self._batch(batch, await self._room(weight)))
         while tasks:
@@ -159,7 +156,7 @@ class Packing:
         bare = msgspec.structs.replace(item, known=None) if item.step is Step.NOTE else item
         settled = self._settling.settle(bare)
         entry = settled if settled is not ASK else await self._settling.ask(item)
-        self._row.fill(slot, None if item.step is Step.GONE else entry)
+        self._entries.fill(slot, None if item.step is Step.GONE else entry)
 
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
@@ -170,7 +167,7 @@ class Packing:
             self._budget.give(held)
         for one in done:
             if isinstance(one.content, Problem):
-                self._unread(one.slot, one.item, one.found, one.content)
+                self._entries.unread(one.slot, one.item, one.found, one.content)
             else:
                 self._take(one.slot, one.item, one.content.entry, one.names, one.new)
 
@@ -180,28 +177,20 @@ class Packing:
         for slot, item, found in batch:
             if self._stopped():
                 raise Stop(Kind.INTERRUPTED)
-            content = read(found, self._opener(), found.size + GROWTH, self._stopped, from_disk=item.reread)
+            content = read(found, self._openers.mine(), found.size + GROWTH, self._stopped, from_disk=item.reread)
             names, new = [], 0
-            if isinstance(content, Content) and _is_known(item, content.entry):
-                assert item.known is not None  # noqa: S101  (`_is_known`)
+            if isinstance(content, Content) and is_known(item, content.entry):
+                assert item.known is not None  # noqa: S101  (`is_known`)
                 names = item.known.chunks
             elif isinstance(content, Content) and content.whole:
                 whole = content.entry.sha256 if len(content.data) <= WHOLE else ""
                 names, new = framing.take(cut(content.data), whole)
                 content = Content(content.entry)
             elif isinstance(content, Content):  # it grew beyond all measure since the scan
-                content = Problem(Kind.FILE_CHANGING, self._opener().name(found.root, found.inner))
+                content = Problem(Kind.FILE_CHANGING, self._openers.mine().name(found.root, found.inner))
             done.append(_Done(slot, item, found, content, names, new))
         framing.close()
         return done, framing.frames
-
-    def _opener(self) -> Opener:
-        """One for each thread."""
-        if not hasattr(self._local, "opener"):
-            self._local.opener = Opener(self._sources, follow=self._follow)
-            self._openers.append(self._local.opener)
-        opener: Opener = self._local.opener
-        return opener
 
     async def _stream(self, slot: Slot, item: Item, found: Found) -> None:
         try:
@@ -209,7 +198,7 @@ class Packing:
                 streaming = Streaming(self._packs, self._aside, self._filling.stow, self._late, dry=self._safe is None)
                 result = await streaming.run(found, opener, from_disk=item.reread)
             if isinstance(result, Problem):
-                self._unread(slot, item, found, result)
+                self._entries.unread(slot, item, found, result)
             else:
                 self._take(slot, item, *result)
         finally:
@@ -223,7 +212,7 @@ class Packing:
 
     def _take(self, slot: Slot, item: Item, read_as: Entry, names: list[str], new: int) -> None:
         root, known = item.found.root if item.found else 0, item.known
-        if _is_known(item, read_as):
+        if is_known(item, read_as):
             (self._tally.reread_same if item.reread else self._tally.same)(root, read_as.size)
         else:
             if self._safe:
@@ -236,28 +225,7 @@ class Packing:
             else:
                 self._tally.same(root, read_as.size)
         entry = msgspec.structs.replace(read_as, chunks=names, blocks=None)
-        self._row.fill(slot, known if known and is_untouched(entry, known) else entry)
-
-    def _unread(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
-        """As in `Upload`: one whose turn it was, and that only did not hold still, is what the scan saw."""
-        if not item.reread or problem.kind not in MOVING:
-            self._fail(slot, item, found, problem)
-            return
-        self.is_cut |= problem.kind is Kind.FILE_LATE
-        self._row.fill(slot, self._settling.settle(without_reread(item)))
-
-    def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
-        self._tally.failed(found.root, problem, found.size)
-        self._row.fill(slot, msgspec.structs.replace(item.known, stale=True) if item.known else None)
-
-    def _write(self, result: Entry | None) -> None:
-        if result is not None:
-            self._writer.add(result)
+        self._entries.fill(slot, known if known and is_untouched(entry, known) else entry)
 
     async def _aside(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-
-def _is_known(item: Item, read_as: Entry) -> bool:
-    """True when the bucket has this very content, as packs and index confirmed."""
-    return item.step is Step.READ and item.known is not None and item.known.sha256 == read_as.sha256

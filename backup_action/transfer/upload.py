@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,20 +16,21 @@ from typing import Final
 
 import msgspec
 
-from backup_action.adapters.files.folder import Opener
+from backup_action.adapters.files.folder import Opener, Openers
 from backup_action.adapters.files.read import Content, read
 from backup_action.adapters.oss.data import Written
 from backup_action.core.alarm import Census
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.place import Root, root_of
-from backup_action.core.plan import Item, Step, without_reread
+from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.reread import is_untouched
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
-from backup_action.transfer.flow import Budget, Crew, Row, in_time, together
+from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
+from backup_action.transfer.flow import Budget, Crew, in_time, together
 from backup_action.transfer.large import Large
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
@@ -44,11 +44,6 @@ GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since t
 READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
 DIGEST: Final = 1 << 20  # bytes hashed in passing; a larger file is worth a request
-SENDING: Final = (Step.READ, Step.SEND, Step.ADOPT)
-MOVING: Final = (Kind.FILE_CHANGING, Kind.FILE_VANISHED, Kind.FILE_LATE)
-BREATH: Final = 256  # items between two looks at the network
-
-Slot = list[Entry | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,6 @@ class Upload:
 
         `follow`: links, as the scan did. The census hears what changed.
         """
-        self.is_cut = False  # files whose turn it was to be read again were not, for want of time
         self._census = census
         self._vault = vault
         self._safe = safe
@@ -86,10 +80,15 @@ class Upload:
         self._stopped = stopped
         self._follow = follow
         self._concurrency = concurrency
-        self._local = threading.local()
-        self._openers: list[Opener] = []
+        self._openers = Openers(self._sources, follow=follow)
         self._settling = Settling(safe, roots, tally)
+        self._entries = Entries(writer, tally, self._settling)
         self._large = Large(vault, safe, tally, SMALL, headers)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether files whose turn it was to be read again were not, for want of time."""
+        return self._entries.is_cut
 
     @property
     def gone(self) -> Spool[Entry]:
@@ -103,7 +102,6 @@ class Upload:
     async def run(self, items: Iterable[Item]) -> None:
         """Carries the plan out. Raises Stop; what was sent by then stays and is found again by the next run."""
         self._budget = Budget(HELD)
-        self._row: Row[Entry | None] = Row(self._write)
         self._big = asyncio.Semaphore(LARGE)
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
@@ -112,8 +110,7 @@ class Upload:
                 await self._feed(group, items)
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            for opener in self._openers:
-                opener.close()
+            self._openers.close()
 
     async def _feed(self, group: asyncio.TaskGroup, items: Iterable[Item]) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -124,16 +121,15 @@ class Upload:
 
         batch: list[tuple[Slot, Item, Found]] = []
         weight = 0
-        for number, item in enumerate(items):
-            if item.reread and self._deadline.is_past():
-                item, self.is_cut = without_reread(item), True
+        for number, planned in enumerate(items):
+            item = self._entries.in_time(planned, is_late=self._deadline.is_past())
             self._census.look(item)
-            slot, found = self._row.place(), item.found
+            slot, found = self._entries.place(), item.found
             if found is not None and item.step in SENDING and self._deadline.is_past():
-                self._fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
+                self._entries.fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
             elif found is None or item.step not in SENDING:
                 settled = self._settling.settle(item)
-                self._row.fill(slot, settled if settled is not ASK else await self._settling.ask(item))
+                self._entries.fill(slot, settled if settled is not ASK else await self._settling.ask(item))
             elif found.size > SMALL:
                 await self._big.acquire()
                 launch(group.create_task(self._send_large(slot, item, found)))
@@ -146,7 +142,7 @@ class Upload:
                 batch, weight = [], 0
             if number % BREATH == 0:
                 await asyncio.sleep(0)
-                await self._row.room()
+                await self._entries.room()
         if batch:
             await self._budget.take(weight)
             launch(group.create_task(self._read(batch)))
@@ -162,8 +158,8 @@ class Upload:
         for slot, item, found in batch:
             result = results.pop()  # from here on only its job holds the content
             if isinstance(result, Problem):
-                self._unread(slot, item, found, result)
-            elif _is_known(item, result.entry):
+                self._entries.unread(slot, item, found, result)
+            elif is_known(item, result.entry):
                 self._keep(slot, item, result.entry)
             elif result.whole:
                 await self._crew.hand(_Job(slot, item, found, result))
@@ -177,16 +173,9 @@ class Upload:
 
     def _contents(self, batch: list[Item]) -> list[Content | Problem]:
         """In a reader's thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
-        opener = self._opener()
+        opener = self._openers.mine()
         files = [(item.found, item.reread) for item in batch if item.found]
         return [read(one, opener, max(one.size, GROWTH), self._stopped, from_disk=again) for one, again in files]
-
-    def _opener(self) -> Opener:
-        if not hasattr(self._local, "opener"):
-            self._local.opener = Opener(self._sources, follow=self._follow)
-            self._openers.append(self._local.opener)
-        opener: Opener = self._local.opener
-        return opener
 
     async def _send(self, job: _Job) -> None:
         """In a worker: one small file."""
@@ -202,7 +191,7 @@ class Upload:
                 self._sent(job.slot, job.item, read_as, written)
         except Stop as error:
             problem = one_object(error, job.found)
-            self._fail(job.slot, await self._left(job.item), job.found, problem)
+            self._entries.fail(job.slot, await self._left(job.item), job.found, problem)
         self._budget.give(job.found.size)
 
     async def _left(self, item: Item) -> Item:
@@ -233,7 +222,7 @@ class Upload:
             with Opener(self._sources, follow=self._follow) as opener:
                 result = await self._large.send(item, found, opener, self._budget, self._stopped)
             if isinstance(result, Problem):
-                self._unread(slot, item, found, result)
+                self._entries.unread(slot, item, found, result)
                 return
             if result.sent and result.at:
                 self._sent(slot, item, result.read_as, result.at)
@@ -242,7 +231,7 @@ class Upload:
             else:
                 self._keep(slot, item, result.read_as)
         except Stop as error:
-            self._fail(slot, item, found, one_object(error, found))
+            self._entries.fail(slot, item, found, one_object(error, found))
         finally:
             self._big.release()
 
@@ -251,44 +240,25 @@ class Upload:
         self._tally.same(_root(item), read_as.size)
         self._census.sent(item, read_as)
         moment = item.there.last_modified if item.there else 0
-        self._row.fill(slot, msgspec.structs.replace(read_as, etag=at.etag, version=at.version, last_modified=moment))
+        self._entries.fill(
+            slot, msgspec.structs.replace(read_as, etag=at.etag, version=at.version, last_modified=moment)
+        )
 
     def _sent(self, slot: Slot, item: Item, read_as: Entry, written: Written) -> None:
         if item.drift:
             self._tally.tell(Problem(item.drift, read_as.path))
         self._tally.sent(_root(item), read_as.size)
         self._census.sent(item, read_as)
-        self._row.fill(slot, msgspec.structs.replace(read_as, etag=written.etag, version=written.version))
+        self._entries.fill(slot, msgspec.structs.replace(read_as, etag=written.etag, version=written.version))
 
     def _keep(self, slot: Slot, item: Item, read_as: Entry) -> None:
         """The content is the parent's: its object stays, under the metadata of today."""
         known = item.known
-        assert known is not None  # noqa: S101  (only `_is_known` items come here)
+        assert known is not None  # noqa: S101  (only `is_known` items come here)
         (self._tally.reread_same if item.reread else self._tally.same)(_root(item), read_as.size)
         at = {"etag": known.etag, "version": known.version, "last_modified": known.last_modified}
-        self._row.fill(slot, known if is_untouched(read_as, known) else msgspec.structs.replace(read_as, **at))
-
-    def _unread(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
-        """A file that was not read. One whose turn it was, and that only did not hold still, is what the scan saw."""
-        if not item.reread or problem.kind not in MOVING:
-            self._fail(slot, item, found, problem)
-            return
-        self.is_cut |= problem.kind is Kind.FILE_LATE
-        self._row.fill(slot, self._settling.settle(without_reread(item)))
-
-    def _fail(self, slot: Slot, item: Item, found: Found, problem: Problem) -> None:
-        self._tally.failed(found.root, problem, found.size)
-        self._row.fill(slot, msgspec.structs.replace(item.known, stale=True) if item.known else None)
-
-    def _write(self, result: Entry | None) -> None:
-        if result is not None:
-            self._writer.add(result)
+        self._entries.fill(slot, known if is_untouched(read_as, known) else msgspec.structs.replace(read_as, **at))
 
 
 def _root(item: Item) -> int:
     return item.found.root if item.found else 0
-
-
-def _is_known(item: Item, read_as: Entry) -> bool:
-    """True when the bucket has this very content under this key, as the listing confirmed."""
-    return item.step is Step.READ and item.known is not None and item.known.sha256 == read_as.sha256

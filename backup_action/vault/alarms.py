@@ -104,13 +104,7 @@ async def refuse_open(vault: Vault, acknowledged: Sequence[str] = ()) -> None:
 
 async def _names(vault: Vault) -> set[str]:
     """What stands below the folder of alarms."""
-    start, after, more = vault.prefix + ALARMS, "", True
-    names: set[str] = set()
-    while more:
-        objects, more = await vault.bucket.page(start, after)
-        names |= {stored.key.removeprefix(start) for stored in objects}
-        after = objects[-1].key if objects else after
-    return names
+    return {stored.key for stored in await vault.below(ALARMS)}
 
 
 async def _read(vault: Vault, id: str) -> Alarm:

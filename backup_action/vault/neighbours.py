@@ -20,20 +20,18 @@ async def refuse_overlap(vault: Vault, catalogue: Catalogue, roots: tuple[Root, 
     A place that our parent does not have may still hold what another source has backed up to it until lately: its
     older snapshots name that, and only itself would keep it when it is overwritten.
     """
-    if vault.layout != TREE:
-        return  # packs are named by what they hold: nobody is in anybody's way
     others = [stored.key for stored in catalogue.snapshots if not vault.has_our_tag(stored.key)]
     newest = {id[-8:-4]: id for id in others}
     heads = [head for id in newest.values() if (head := await _head(vault, id))]
     for head in [*heads, *vault.namesakes.values()]:
-        both = overlap(roots, tuple(head.roots)) if head and head.source != vault.source else None
-        if head and both:
+        both = overlap(roots, tuple(head.roots)) if head.source != vault.source else None
+        if both:
             at = both[1].destination or "."
             raise Stop(Kind.SOURCES_OVERLAP, both[0].source, other=head.source, destination=at)
     had = {root.destination for root in parent.head.roots} if parent else set()
     new = tuple(root for root in roots if root.destination not in had)
     for head in [*heads, *vault.namesakes.values()] if new else []:
-        if head and head.source != vault.source:
+        if head.source != vault.source:
             await asyncio.to_thread(_refuse_left, await vault.snapshot(head.id), new)
 
 

@@ -10,6 +10,7 @@ import errno
 import os
 import posixpath
 import stat
+import threading
 from dataclasses import dataclass
 from typing import Final
 
@@ -186,3 +187,27 @@ class Opener:
         self._forget()
         while self._roots:
             os.close(self._roots.popitem()[1])
+
+
+class Openers:
+    """An opener for each thread that asks."""
+
+    def __init__(self, sources: tuple[str, ...], *, follow: bool) -> None:
+        """As for `Opener`."""
+        self._sources = sources
+        self._follow = follow
+        self._local = threading.local()
+        self._all: list[Opener] = []
+
+    def mine(self) -> Opener:
+        """This thread's."""
+        if not hasattr(self._local, "opener"):
+            self._local.opener = Opener(self._sources, follow=self._follow)
+            self._all.append(self._local.opener)
+        opener: Opener = self._local.opener
+        return opener
+
+    def close(self) -> None:
+        """Closes them all, when no thread has one in hand."""
+        for opener in self._all:
+            opener.close()

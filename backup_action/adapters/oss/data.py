@@ -11,7 +11,7 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -29,6 +29,9 @@ SILENCE: Final = 60.0  # seconds without a byte of the answer
 QUICK: Final = 65_536  # bytes
 SLOWEST: Final = 16_384  # bytes a second below which an upload counts as stuck
 PAGE: Final = 1000  # keys; the most that OSS gives
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +193,17 @@ class Bucket:
 
     async def _page_of_versions(self, query: Mapping[str, str]) -> listing.Versions:
         told = {name: value for name, value in query.items() if value or name == "versions"}
-        for _ in range(3):
-            answer = await self.call("GET", "", told, right="oss:ListObjectVersions")
-            try:
-                return listing.parse_versions(answer.body)
-            except listing.Malformed as error:
-                reason = error
-        raise Stop(Kind.OSS_MALFORMED, query["prefix"], reason=reason)
+        return await self._told(told, "oss:ListObjectVersions", listing.parse_versions)
 
     async def _listed(self, query: Mapping[str, str]) -> tuple[list[Stored], bool]:
+        return await self._told(query, "oss:ListObjects", listing.parse)
+
+    async def _told(self, query: Mapping[str, str], right: str, parse: Callable[[bytes], T]) -> T:
         """One page, asked for again where what came is no listing: nothing proves a listing but its shape."""
         for _ in range(3):
-            answer = await self.call("GET", "", query, right="oss:ListObjects")
+            answer = await self.call("GET", "", query, right=right)
             try:
-                return listing.parse(answer.body)
+                return parse(answer.body)
             except listing.Malformed as error:
                 reason = error
         raise Stop(Kind.OSS_MALFORMED, query["prefix"], reason=reason)
