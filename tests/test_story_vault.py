@@ -239,7 +239,25 @@ def test_both_layouts_share_a_prefix_without_meeting(box: Box) -> None:
     assert facts(box.folder / "back/t") == facts(box.tree)
 
 
-def test_what_cannot_be_read_keeps_its_last_content(box: Box) -> None:
+def test_a_file_that_cannot_be_read_keeps_its_last_content(ordinary: Box) -> None:
+    box = ordinary
+    (box.tree / "a").write_text("first")
+    (box.tree / "b").write_text("other")
+    assert vault(box).code == 0
+    (box.tree / "a").write_text("second")
+    (box.tree / "a").chmod(0)
+    (box.tree / "c").write_text("third")
+    ended = vault(box)
+    assert (ended.code, ended.told.problem_counts) == (3, {"file.unreadable": 1}), ended.text
+    (kept,) = [line for line in box.snapshots()[-1] if line.get("path") == "t/a"]
+    assert kept["stale"] is True
+    assert restore(box, *VAULT).code == 0
+    assert {path.name: path.read_text() for path in (box.folder / "back/t").iterdir()} == {
+        "a": "first", "b": "other", "c": "third",
+    }  # fmt: skip
+
+
+def test_what_is_gone_from_the_disk_is_in_no_later_snapshot(box: Box) -> None:
     (box.tree / "a").write_text("first")
     (box.tree / "b").write_text("other")
     assert vault(box).code == 0
