@@ -204,6 +204,9 @@ def _run(
     import asyncio
     import importlib
 
+    from backup_action.adapters import memory
+
+    memory.keep_freed()
     verb = importlib.import_module(f"backup_action.commands.{command}").run
     asyncio.run(interruption.run(verb(chosen, environ, draft, interruption.stopped.is_set)))
     return audience
