@@ -73,7 +73,8 @@ def planted(box: Box, content: bytes, chunks: list[Chunk]) -> Packed:
     """A pack of one frame with this content, and what an index may say of it."""
     made = Open()
     made.add(content, chunks)
-    name, data = made.finish(PLAIN)
+    name, body = made.finish(PLAIN)
+    data = bytes(body)
     box.client().put_object(f"p/.oss-backup/packs/{name[:2]}/{name}", data)
     return Packed(name, len(data), made.frames)
 

@@ -487,9 +487,9 @@ def test_packs_of_a_killed_run_go_once_they_are_old_and_were_marked(stacks: Stac
     stacks.backup()
     frames = pack.Open()
     frames.add(pack.compress([X], cipher.PLAIN), [pack.Chunk(hashlib.sha256(X).hexdigest(), len(X))])
-    name, data = frames.finish(cipher.PLAIN)
+    name, body = frames.finish(cipher.PLAIN)
     key = f"{CATALOGUE}packs/{name[:2]}/{name}"
-    stacks.client.put_object(key, data)
+    stacks.client.put_object(key, bytes(body))
     assert stacks.pruned().marked == 0
     age(stacks.box)
     assert stacks.pruned().marked == 1

@@ -15,7 +15,6 @@ magnitude (at most 12 % are added, as in PURBs' Padmé).
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from typing import Annotated, Final
 import msgspec
 import zstandard
 
+from backup_action.core.body import Body
 from backup_action.core.cipher import Cipher, Unopened
 
 FORMAT: Final = "oss-backup-pack/1"
@@ -90,8 +90,8 @@ class Open:
         self.size += len(piece)
         self.chunks += len(chunks)
 
-    def finish(self, cipher: Cipher, avoid: Container[str] = (), spare: int = 0) -> tuple[str, bytes]:
-        """Name and bytes of the pack. With so many `spare` bytes at its end, or more of them where that name is to be
+    def finish(self, cipher: Cipher, avoid: Container[str] = (), spare: int = 0) -> tuple[str, Body]:
+        """Name and content of the pack. With so many `spare` bytes at its end, or more of them where that name is to be
         avoided, it gets another.
         """
         plain = msgspec.json.encode(Directory(FORMAT, self.frames))
@@ -101,10 +101,10 @@ class Open:
         while True:
             content = len(directory) + size + _TAIL.size
             head, tail = _HEAD.pack(_SKIPPABLE, content), _TAIL.pack(len(directory), size, _END)
-            data = b"".join((*self.pieces, head, directory, bytes(size), tail))
-            name = hashlib.sha256(data).hexdigest()
+            body = Body((*self.pieces, head + directory + bytes(size) + tail))
+            name = body.sha256
             if name not in avoid:
-                return name, data
+                return name, body
             size += 1
 
 

@@ -11,7 +11,6 @@ Everything is written once. An answer that was lost is settled by the listing of
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import re
 import secrets
@@ -20,12 +19,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import fastcrc
 import msgspec
 
 from backup_action.adapters.oss.data import PAGE
 from backup_action.core import cipher, index
 from backup_action.core.address import CATALOGUE
+from backup_action.core.body import Body
 from backup_action.core.cipher import Unopened
 from backup_action.core.entry import Entry
 from backup_action.core.index import Packed
@@ -239,30 +238,30 @@ class Packs:
         """Closes a pack and stores it. Raises Stop."""
         for attempt in range(NAMES):
             spare = secrets.randbelow(SPARE) + 1 if attempt else 0
-            name, data = await asyncio.to_thread(pack.finish, self.cipher, self._avoided, spare)
-            crc64 = await asyncio.to_thread(fastcrc.crc64.xz, data)
+            name, body = await asyncio.to_thread(pack.finish, self.cipher, self._avoided, spare)
             key = self._vault.prefix + pack_key(name)
-            if await self._is_stored(key, data, crc64, self._headers):
+            crc64 = await asyncio.to_thread(getattr, body, "crc64")
+            if await self._is_stored(key, body, crc64, self._headers):
                 break
         else:
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64)
-        self.sent += len(data)
+        self.sent += len(body)
         self._stored += pack.chunks
-        self._made.append(Packed(name, len(data), pack.frames))
+        self._made.append(Packed(name, len(body), pack.frames))
 
-    async def _is_stored(self, key: str, data: bytes, crc64: int, headers: Mapping[str, str]) -> bool:
+    async def _is_stored(self, key: str, body: Body, crc64: int, headers: Mapping[str, str]) -> bool:
         """Writes an object once. What stands there already, as after a lost answer, must be this one by its listing,
         which tells size and MD5: a writer may not ask for packs. False where that does not prove it. Raises Stop.
         """
         try:
-            await self._vault.bucket.put(key, data, crc64, headers)
+            await self._vault.bucket.put(key, body, crc64, headers)
             return True
         except Stop as stop:
             if stop.problem.facts.get("code") != "FileAlreadyExists":
                 raise
         objects, _ = await self._vault.bucket.page(key, "", 1)
-        md5 = await asyncio.to_thread(lambda: hashlib.md5(data, usedforsecurity=False).hexdigest().upper())
-        return [(one.key, one.size, one.etag.upper()) for one in objects] == [(key, len(data), md5)]
+        md5 = await asyncio.to_thread(lambda: body.md5)
+        return [(one.key, one.size, one.etag.upper()) for one in objects] == [(key, len(body), md5)]
 
     async def flush(self, id: str, *, last: bool = False) -> None:
         """Writes an index of the packs that no index tells of yet; the `last` of a run takes the place of many small
@@ -278,10 +277,9 @@ class Packs:
         headers = {"content-type": "application/zstd", **self._vault.headers}
         key = f"{self._vault.prefix}{INDEX}{name}"
         try:
-            data = await asyncio.to_thread(self._index, made, merged, name)
-            crc64 = fastcrc.crc64.xz(data)
-            if not await self._is_stored(key, data, crc64, headers | ONCE):  # the name is ours: it came badly
-                await self._vault.bucket.put(key, data, crc64, headers)
+            body = Body((await asyncio.to_thread(self._index, made, merged, name),))
+            if not await self._is_stored(key, body, body.crc64, headers | ONCE):  # the name is ours: it came badly
+                await self._vault.bucket.put(key, body, body.crc64, headers)
         except BaseException:
             self._made = [*made, *self._made]  # for the last one, if there is time
             raise

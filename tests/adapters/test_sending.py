@@ -11,6 +11,7 @@ from ossserver import Handler, bucket
 
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.sending import FEW, Turn
+from backup_action.core.body import Body
 from backup_action.core.throttle import Throttle
 
 SAFE = 60  # seconds after which a test that hangs fails
@@ -126,7 +127,7 @@ def test_a_wait_for_a_turn_is_no_time_out() -> None:
     async def work() -> None:
         few = asyncio.Semaphore(1)
         await few.acquire()
-        turn = Turn(Throttle(1024), b"x" * 1536, few)
+        turn = Turn(Throttle(1024), Body((b"x" * 1000, b"x" * 536)), few)
         async with asyncio.timeout(0.5) as limit:
             assert b"".join([bytes(piece) async for piece in turn.pieces(limit)]) == b"x" * 1536
         assert not few.locked()

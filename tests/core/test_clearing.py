@@ -165,7 +165,8 @@ def test_a_pack_of_a_name_that_is_to_be_avoided_has_another_and_the_same_content
     def made(avoid: set[str]) -> tuple[str, bytes]:
         one = pack.Open()
         one.add(pack.compress([b"content"], cipher.PLAIN), [Chunk(name(1), 7)])
-        return one.finish(cipher.PLAIN, avoid)
+        name_of_it, body = one.finish(cipher.PLAIN, avoid)
+        return name_of_it, bytes(body)
 
     first, data = made(set())
     second, other = made({first})

@@ -23,7 +23,8 @@ def packed(frames: list[list[bytes]], with_cipher: Cipher) -> tuple[str, bytes]:
     for chunks in frames:
         rows = [Chunk(with_cipher.name(hashlib.sha256(chunk).digest()), len(chunk)) for chunk in chunks]
         made.add(pack.compress(chunks, with_cipher), rows)
-    return made.finish(with_cipher)
+    name, body = made.finish(with_cipher)
+    return name, bytes(body)
 
 
 def unpacked(data: bytes, with_cipher: Cipher) -> list[list[bytes]]:
@@ -75,8 +76,8 @@ def test_every_truncation_and_every_flipped_byte_is_noticed(with_cipher: Cipher)
 def test_another_format_is_refused() -> None:
     made = Open()
     made.add(pack.compress([b"x"], PLAIN), [Chunk("0" * 64, 1)])
-    _, data = made.finish(PLAIN)
-    assert pack.directory(data, PLAIN)
+    _, body = made.finish(PLAIN)
+    assert pack.directory(bytes(body), PLAIN)
     import zstandard
 
     plain = zstandard.compress(b'{"format":"oss-backup-pack/2","frames":[]}')

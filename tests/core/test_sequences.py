@@ -19,7 +19,8 @@ def made(frames: list[list[bytes]], cipher: Cipher) -> tuple[Packed, bytes]:
     opened = Open()
     for contents in frames:
         opened.add(compress(contents, cipher), [Chunk(name(data, cipher), len(data)) for data in contents])
-    told, data = opened.finish(cipher)
+    told, body = opened.finish(cipher)
+    data = bytes(body)
     return Packed(told, len(data), opened.frames), data
 
 

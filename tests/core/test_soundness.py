@@ -29,7 +29,8 @@ def made(frames: list[list[bytes]], cipher: Cipher) -> tuple[Packed, bytes]:
     opened = Open()
     for contents in frames:
         opened.add(pack.compress(contents, cipher), [chunk(data, cipher) for data in contents])
-    name, data = opened.finish(cipher)
+    name, body = opened.finish(cipher)
+    data = bytes(body)
     return Packed(name, len(data), opened.frames), data
 
 
@@ -88,7 +89,8 @@ def test_it_is_the_index_that_is_wrong_where_the_pack_is_itself() -> None:
 def test_a_pack_whose_chunk_is_not_what_its_name_says_is_not_sound() -> None:
     opened = Open()
     opened.add(pack.compress([b"one"], PLAIN), [chunk(b"two", PLAIN)])
-    name, data = opened.finish(PLAIN)
+    name, body = opened.finish(PLAIN)
+    data = bytes(body)
     sound = soundness.inspect(data, Packed(name, len(data), opened.frames), PLAIN)
     assert sound.is_itself and sound.is_as_told and not sound.is_whole and len(sound.bad) == 1
 

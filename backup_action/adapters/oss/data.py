@@ -21,6 +21,7 @@ from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.core.body import Body
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored, StoredVersion
 
@@ -106,7 +107,7 @@ class Bucket:
         other.attempts, other.requests, other.overheard = attempts, 0, None
         return other
 
-    async def put(self, key: str, data: bytes, crc64: int, headers: Mapping[str, str] = {}) -> Written:
+    async def put(self, key: str, data: bytes | Body, crc64: int, headers: Mapping[str, str] = {}) -> Written:
         """Writes an object of at most 5 GB. `crc64` is that of `data` as it was first read."""
         return await self._write(key, {}, data, crc64, headers)
 
@@ -115,7 +116,7 @@ class Bucket:
         return await self._write(key, {"partNumber": str(number), "uploadId": upload}, data, crc64, {})
 
     async def _write(
-        self, key: str, query: Mapping[str, str], data: bytes, crc64: int, headers: Mapping[str, str]
+        self, key: str, query: Mapping[str, str], data: bytes | Body, crc64: int, headers: Mapping[str, str]
     ) -> Written:
         for _ in range(3):
             answer = await self.call("PUT", key, query, headers, data, right="oss:PutObject")
@@ -210,9 +211,10 @@ class Bucket:
 
     async def call(
         self, method: str, key: str, query: Mapping[str, str] = {}, headers: Mapping[str, str] = {},
-        body: bytes = b"", *, right: str, absent: bool = False,
+        data: bytes | Body = b"", *, right: str, absent: bool = False,
     ) -> Answer:  # fmt: skip
         """One request, tried until it is answered for good. `absent`: a missing key is a Refusal, not a Stop."""
+        body = data if isinstance(data, Body) else Body((data,))
 
         async def once(credentials: Credentials) -> Answer:
             self.requests += 1
@@ -222,7 +224,7 @@ class Bucket:
 
     async def _once(
         self, credentials: Credentials, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str],
-        body: bytes,
+        body: Body,
     ) -> Answer:  # fmt: skip
         path, asked = signature.object_path("", key), signature.query_text(query)
         url = URL(f"{self._address}{path[1:]}{f'?{asked}' if asked else ''}", encoded=True)
@@ -230,9 +232,9 @@ class Bucket:
             now = self.attempts.now()
             signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
             if len(body) <= QUICK and turn is None and not self._way.proxy:
-                return await self._ask(method, url, signed, body)  # it fits into the socket's buffer
+                return await self._ask(method, url, signed, bytes(body))  # it fits into the socket's buffer
             async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
-                pieces = turn.pieces(limit) if turn else body if len(body) <= PIECE else in_pieces(body)
+                pieces = turn.pieces(limit) if turn else bytes(body) if len(body) <= PIECE else in_pieces(body)
                 return await self._ask(method, url, signed, pieces, len(body))
 
     async def _ask(

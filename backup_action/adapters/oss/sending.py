@@ -13,6 +13,7 @@ from typing import Final
 
 from yarl import URL
 
+from backup_action.core.body import Body
 from backup_action.core.throttle import Throttle
 
 FEW: Final = 8  # bodies that are sent in pieces at a time, or fewer, so that each has
@@ -22,11 +23,10 @@ HEAD: Final = 600  # bytes of a request's head, until one was sent: the next wil
 OWN: Final = 80  # bytes of it that aiohttp adds
 
 
-async def in_pieces(body: bytes) -> AsyncIterator[memoryview]:
+async def in_pieces(body: Body) -> AsyncIterator[memoryview]:
     """The body, as much at a time as a socket takes: handed over whole it would be copied again and again."""
-    view = memoryview(body)
-    for start in range(0, len(body), PIECE):
-        yield view[start : start + PIECE]
+    for piece in body.views(PIECE):
+        yield piece
 
 
 class Sending:
@@ -39,7 +39,7 @@ class Sending:
         self._head = HEAD
 
     @contextlib.asynccontextmanager
-    async def turn(self, body: bytes) -> AsyncIterator[Turn | None]:
+    async def turn(self, body: Body) -> AsyncIterator[Turn | None]:
         """Waits until a request with this body may be signed and sent. Gives what sends it in pieces, if it must."""
         if self._throttle is None:
             yield None
@@ -65,17 +65,16 @@ class Sending:
 class Turn:
     """One body on its way, in pieces."""
 
-    def __init__(self, throttle: Throttle, body: bytes, few: asyncio.Semaphore) -> None:
+    def __init__(self, throttle: Throttle, body: Body, few: asyncio.Semaphore) -> None:
         """Holds one place of `few` until the body is sent or given up."""
         self._throttle = throttle
-        self._body = memoryview(body)
+        self._body = body
         self._few: asyncio.Semaphore | None = few
 
     async def pieces(self, limit: asyncio.Timeout) -> AsyncIterator[memoryview]:
         """The body. Time that passes by waiting for a turn is not held against `limit`."""
         loop = asyncio.get_running_loop()
-        for start in range(0, len(self._body), self._throttle.piece):
-            piece = self._body[start : start + self._throttle.piece]
+        for piece in self._body.views(self._throttle.piece):
             if wait := self._throttle.take(len(piece), loop.time()):
                 limit.reschedule((limit.when() or loop.time()) + wait)
                 await asyncio.sleep(wait)
