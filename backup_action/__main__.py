@@ -32,7 +32,6 @@ def run() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # macOS has a lower limit than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 65_536, most))
-    _give_memory_back()
     if sys.argv[1:2] == ["sandbox"]:
         from backup_action.sandbox import serve
 
@@ -40,17 +39,6 @@ def run() -> int:
     from backup_action import cli
 
     return cli.main(sys.argv[1:])
-
-
-def _give_memory_back() -> None:
-    """Has glibc map every buffer from 1 MiB by itself, so that a sent file's memory is free for the next at once.
-
-    By itself it raises that limit up to 32 MiB as it goes, and keeps what is freed in pools of each thread.
-    """
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD
 
 
 if __name__ == "__main__":
