@@ -16,7 +16,7 @@ from backup_action.core.problem import Kind, Stop
 _TUNNEL: Final = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 _EARLY: Final = {
     *("IncompleteRead", "RemoteDisconnected", "ProtocolError", "BadStatusLine"),  # of requests
-    *("ServerDisconnectedError", "ClientPayloadError"),  # of aiohttp
+    "Ended",  # of `oss.connection`
 }
 _PASSING: Final = (408, 429)  # of 4xx, what a proxy may answer otherwise a moment later
 
@@ -44,17 +44,17 @@ def refused_by_proxy(status: int) -> Reason:
 
 
 def of(error: BaseException, otherwise: str = "no usable answer") -> Reason:
-    """The reason that is in an error of requests, urllib3, oss2 or aiohttp."""
+    """The reason that is in an error of requests, urllib3, oss2 or `oss.pool`."""
     met = list(_chain(error))
     for one in met:
-        if told := getattr(one, "verify_message", ""):  # aiohttp's own error of that type has none
+        if told := getattr(one, "verify_message", ""):
             return Reason(f"certificate not accepted: {told}", Kind.CERTIFICATE, final=True)
     names = {name for one in met for name in (kind.__name__ for kind in type(one).__mro__)}
-    status = _tunnel(met) or (getattr(error, "status", 0) if "ClientHttpProxyError" in names else 0)
+    status = _tunnel(met) or (getattr(error, "status", 0) if "ProxyRefused" in names else 0)
     if status:
         return refused_by_proxy(status)
     text = _text(met, names) or otherwise
-    if names & {"ProxyError", "ClientProxyConnectionError"}:
+    if names & {"ProxyError", "ProxyUnreachable"}:
         return Reason(f"the proxy: {text}", Kind.PROXY_UNREACHABLE)
     return Reason(text)
 

@@ -35,9 +35,9 @@ class Way:
         told = base64.b64encode(f"{user}:{password}".encode()).decode()
         return {"Proxy-Authorization": f"Basic {told}"} if user or password else {}
 
-    def context(self) -> ssl.SSLContext | bool:
-        """Whom aiohttp trusts."""
-        return ssl.create_default_context(cafile=self.ca_bundle) if self.ca_bundle else True
+    def context(self) -> ssl.SSLContext:
+        """Whom a secure connection trusts. Reads files."""
+        return ssl.create_default_context(cafile=self.ca_bundle or None)
 
     def prepare(self, session: Any) -> None:
         """Sets a session of requests up: nothing of the environment, this proxy, these certificates."""

@@ -37,7 +37,7 @@ def through_web(endpoint: str, by: Way) -> Problem:
     return raised.value.stop(Kind.STS_UNREACHABLE, "sts").problem
 
 
-def through_aiohttp(endpoint: str, by: Way) -> Problem:
+def through_pool(endpoint: str, by: Way) -> Problem:
     async def work() -> None:
         async with Bucket(Attempts(Place("bucket", "cn-hangzhou", endpoint), keys, QUICK, by), connections=1) as made:
             await made.head("k")
@@ -57,7 +57,7 @@ def through_oss2(endpoint: str, by: Way) -> Problem:
     return stopped.value.problem
 
 
-CLIENTS = pytest.mark.parametrize("client", [through_web, through_aiohttp, through_oss2])
+CLIENTS = pytest.mark.parametrize("client", [through_web, through_pool, through_oss2])
 
 
 @CLIENTS

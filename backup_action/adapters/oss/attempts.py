@@ -15,8 +15,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeVar
 
-import aiohttp
-
 from backup_action.adapters import reason
 from backup_action.adapters.oss import refusal
 from backup_action.adapters.oss.calm import Calm
@@ -102,7 +100,7 @@ class Attempts:
                 else:
                     raise self._stop(error, right, key) from None
                 repairs += 1
-            except (aiohttp.ClientError, TimeoutError, OSError, Broken) as error:
+            except (OSError, Broken) as error:
                 why = _reason(error)
                 stop = why.stop(Kind.OSS_UNREACHABLE, self.place.endpoint, tries=attempt)
                 pause = self._pause(attempt, 0, stop, final=why.final)

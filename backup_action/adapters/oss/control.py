@@ -17,7 +17,8 @@ from backup_action.adapters import reason
 from backup_action.adapters.aside import aside
 from backup_action.adapters.oss import refusal, signature
 from backup_action.adapters.oss.attempts import Attempts, Broken
-from backup_action.adapters.oss.data import CONNECT, SILENCE, Bucket, Written
+from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.adapters.oss.pool import CONNECT, SILENCE
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.adapters.reason import Reason

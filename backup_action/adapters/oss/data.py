@@ -12,12 +12,12 @@ import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
-
-import aiohttp
-from yarl import URL
+from urllib.parse import urlsplit
 
 from backup_action.adapters.oss import listing, refusal, signature
 from backup_action.adapters.oss.attempts import Attempts
+from backup_action.adapters.oss.connection import Heard
+from backup_action.adapters.oss.pool import SILENCE, Pool
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
 from backup_action.adapters.oss.signature import Credentials
@@ -25,8 +25,6 @@ from backup_action.core.body import Body
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored, StoredVersion
 
-CONNECT: Final = 10.0  # seconds to connect
-SILENCE: Final = 60.0  # seconds without a byte of the answer
 QUICK: Final = 65_536  # bytes
 SLOWEST: Final = 16_384  # bytes a second below which an upload counts as stuck
 PAGE: Final = 1000  # keys; the most that OSS gives
@@ -77,29 +75,16 @@ class Bucket:
         self.place = attempts.place
         self.requests = 0  # sent, retries included
         self.overheard: Callable[[str, list[Stored], bool], None] | None = None  # is told of every page: prefix first
-        self._connections = connections
-        self._address = self.place.address
         self._path = f"/{self.place.bucket}"
-        self._way = attempts.way
-        tunnel = self._address.startswith("https:")
-        self._for_proxy = {} if tunnel else self._way.headers
-        self._for_tunnel = self._way.headers if tunnel else None
+        self._base = urlsplit(self.place.address).path
+        self._pool = Pool(self.place.address, attempts.way, connections)
         self._sending = Sending(limit)
 
     async def __aenter__(self) -> Bucket:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300, ssl=self._way.context()),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            skip_auto_headers=("Content-Type", "Accept-Encoding"),
-            proxy=self._way.address,
-        )
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._session.close()
+        self._pool.close()
 
     def beside(self, attempts: Attempts) -> Bucket:
         """The same connections, for requests with another patience, which are counted apart."""
@@ -226,48 +211,25 @@ class Bucket:
         self, credentials: Credentials, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str],
         body: Body,
     ) -> Answer:  # fmt: skip
-        path, asked = signature.object_path("", key), signature.query_text(query)
-        url = URL(f"{self._address}{path[1:]}{f'?{asked}' if asked else ''}", encoded=True)
+        path, asked = signature.object_path("", key)[1:], signature.query_text(query)
+        target = f"{self._base}{path}{f'?{asked}' if asked else ''}"
         async with self._sending.turn(body) as turn:  # before it is signed: a signature ages while it waits
             now = self.attempts.now()
-            signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
-            if len(body) <= QUICK and turn is None and not self._way.proxy:
-                return await self._ask(method, url, signed, bytes(body))  # it fits into the socket's buffer
+            signed = signature.sign(credentials, self.place.region, method, self._path + path, asked, headers, now)
+            if method in ("PUT", "POST"):
+                signed["content-length"] = str(len(body))
+            self._sending.head(method, target, signed)
+            if len(body) <= QUICK and turn is None and not self.attempts.way.proxy:
+                return _good(
+                    await self._pool.ask(method, target, signed, bytes(body))
+                )  # it fits into a socket's buffer
             async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
                 pieces = turn.pieces(limit) if turn else bytes(body) if len(body) <= PIECE else in_pieces(body)
-                return await self._ask(method, url, signed, pieces, len(body))
-
-    async def _ask(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | AsyncIterator[memoryview], size: int = -1
-    ) -> Answer:
-        """One exchange. `size` is the body's, where that comes in pieces."""
-        data = body if method in ("PUT", "POST") else None
-        if not isinstance(body, bytes):
-            headers = {**headers, "content-length": str(size)}
-        if self._for_proxy:
-            headers = {**headers, **self._for_proxy}
-        self._sending.head(method, url, headers)
-        async with self._session.request(
-            method, url, data=data, headers=headers, allow_redirects=False, proxy_headers=self._for_tunnel
-        ) as answer:  # fmt: skip
-            if answer.status >= 300 or answer.status == 203:
-                raise refusal.read(answer.status, answer.headers, await _beginning(answer))
-            return Answer(answer.status, answer.headers, await _parts(answer))
+                return _good(await self._pool.ask(method, target, signed, pieces))
 
 
-async def _parts(answer: aiohttp.ClientResponse) -> list[bytes]:
-    """The body as it came, without a copy."""
-    parts, content = [], answer.content
-    while not content.at_eof():
-        part, _ = await content.readchunk()
-        if part:
-            parts.append(part)
-    return parts
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """As much of an error's body as is worth reading. One read gives only what has arrived."""
-    text = b""
-    while len(text) < refusal.BODY_MAX and (piece := await answer.content.read(refusal.BODY_MAX - len(text))):
-        text += piece
-    return text
+def _good(heard: Heard) -> Answer:
+    """The answer. Raises Refusal for any that is none of success with the whole of what was asked for."""
+    if heard.status >= 300 or heard.status == 203:
+        raise refusal.read(heard.status, heard.headers, b"".join(heard.parts)[: refusal.BODY_MAX])
+    return Answer(heard.status, heard.headers, heard.parts)

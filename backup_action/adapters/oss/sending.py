@@ -11,8 +11,6 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from yarl import URL
-
 from backup_action.core.body import Body
 from backup_action.core.throttle import Throttle
 
@@ -20,7 +18,7 @@ FEW: Final = 8  # bodies that are sent in pieces at a time, or fewer, so that ea
 EACH: Final = 1 << 20  # bytes a second, and parts of a large file come to their end one after the other
 PIECE: Final = 256 << 10  # bytes; a body up to here is sent whole
 HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
-OWN: Final = 80  # bytes of it that aiohttp adds
+OWN: Final = 80  # bytes of it that are the same for all
 
 
 async def in_pieces(body: Body) -> AsyncIterator[memoryview]:
@@ -55,11 +53,11 @@ class Sending:
             finally:
                 turn.end()
 
-    def head(self, method: str, url: URL, headers: Mapping[str, str]) -> None:
+    def head(self, method: str, target: str, headers: Mapping[str, str]) -> None:
         """Notes how long a request's head is: of many small files, heads are a good part of what is sent."""
         if self._throttle is not None:
             lines = sum(len(name) + len(value) + 4 for name, value in headers.items())
-            self._head = len(method) + len(str(url)) + lines + OWN
+            self._head = len(method) + len(target) + lines + OWN
 
 
 class Turn:

@@ -1,0 +1,262 @@
+"""One connection to a server, HTTP/1.1: one exchange at a time, as often as both sides like.
+
+asyncio carries it and httptools reads what frames an answer; a body whose length is known is taken as it comes from
+the socket, without a copy. A connection is used again only when the exchange before ended as HTTP says it must.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import httptools
+
+HEAD_MAX: Final = 64 << 10  # bytes of an answer's head
+ERROR_MAX: Final = 64 << 10  # bytes of an error's body that are worth reading
+
+
+class Ended(ConnectionError):
+    """The connection ended before the answer did."""
+
+
+class MalformedAnswer(ConnectionError):
+    """What came is no answer of HTTP/1.1."""
+
+
+class Headers(dict[str, str]):
+    """Of names in lower case; asked for in any. Of a name that comes twice the first counts."""
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]  # always text
+        """The value of a header."""
+        return super().get(name.lower(), default)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+
+@dataclass(slots=True)
+class Heard:
+    """An answer as it comes: the body in the parts in which it came."""
+
+    status: int = 0
+    headers: Headers = field(default_factory=Headers)
+    parts: list[bytes] = field(default_factory=list)
+
+
+class Connection(asyncio.Protocol):
+    """Made by `Pool`."""
+
+    def __init__(self) -> None:
+        """Is used once `connection_made` was called."""
+        self.heard_at = math.inf  # by the loop's clock: when the request was sent, or something of its answer came
+        self.is_fresh = True  # no exchange yet
+        self._transport: asyncio.Transport
+        self._lost = False
+        self._keep = False  # whether another exchange may follow
+        self._size = 0  # bytes that came of a head, or of what follows it in chunks
+        self._done: asyncio.Future[Heard] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+
+    # What the pool asks.
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What carries it."""
+        return self._transport
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether anything came of the answer of the last exchange."""
+        return self._size > 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another request may be sent."""
+        return not self._lost and not self._transport.is_closing() and (self.is_fresh or self._keep)
+
+    async def ask(self, head: bytes, body: bytes | AsyncIterator[memoryview] = b"", *, bare: bool = False) -> Heard:
+        """One exchange. `bare`: the answer has no body, whatever its head says. Raises OSError.
+
+        The body stops where the server answers before it has all of it.
+        """
+        loop = asyncio.get_running_loop()
+        self._begin(loop.create_future(), bare)
+        assert self._done is not None  # noqa: S101  (`_begin`)
+        try:
+            if isinstance(body, bytes):
+                self._transport.write(head + body if body else head)
+            else:
+                await self._send(head, body)
+            self.heard_at = loop.time()
+            heard = await self._done
+        except BaseException:
+            self._keep = False
+            self._transport.abort()
+            raise
+        finally:
+            self._done, self.is_fresh = None, False
+        if not self._keep:
+            self.close()
+        return heard
+
+    async def _send(self, head: bytes, body: AsyncIterator[memoryview]) -> None:
+        assert self._done is not None  # noqa: S101
+        self._transport.write(head)
+        async for piece in body:
+            await self._room.wait()
+            if self._done.done():  # refused, or broken: the rest would not be read
+                self._keep = False
+                return
+            self._transport.write(piece)
+        await self._room.wait()
+
+    def close(self) -> None:
+        """Ends it."""
+        self._keep = False
+        self._transport.close()
+
+    def fail(self, error: OSError) -> None:
+        """Ends the exchange that is under way."""
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(error)
+        self._keep = False
+        self._transport.abort()
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self._transport = transport
+        transport.set_write_buffer_limits(1)  # what a socket does not take at once waits uncopied
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self._room.clear()
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self._room.set()
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        self.heard_at = asyncio.get_running_loop().time()
+        if self._done is None or self._done.done():
+            self.fail(MalformedAnswer("more than was asked for"))
+        elif self._left:
+            self._take(data)
+        else:
+            self._parse(data)
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
+        self._lost = True
+        self._room.set()
+        if self._done is None or self._done.done():
+            return
+        if self._is_open and error is None:  # a body that only the end of the connection ends
+            self._end()
+        else:
+            self._done.set_exception(error if isinstance(error, OSError) else Ended("the connection ended too early"))
+
+    # The answer.
+
+    def _begin(self, done: asyncio.Future[Heard], bare: bool) -> None:
+        self._done, self._bare = done, bare
+        self._heard = Heard()
+        self._left = 0  # bytes of a body of known length that are still to come
+        self._size = 0
+        self._is_open = self._keep = False
+        self.heard_at = math.inf
+        self._parser = httptools.HttpResponseParser(self)
+
+    def _parse(self, data: bytes) -> None:
+        """What is not a body of known length."""
+        self._size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.fail(MalformedAnswer(type(error).__name__))
+            return
+        if not self._heard.status and self._size > HEAD_MAX:
+            self.fail(MalformedAnswer("a head without an end"))
+
+    def _take(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self.fail(MalformedAnswer("more than was asked for"))
+            return
+        self._heard.parts.append(data)
+        if not self._left or self._is_enough():
+            self._end()
+
+    def _is_enough(self) -> bool:
+        """An error's body is read no further than it is worth."""
+        if self._heard.status < 300:
+            return False
+        self._keep = self._keep and not self._left
+        return sum(map(len, self._heard.parts)) >= ERROR_MAX
+
+    def _end(self) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_result(self._heard)
+
+    # What httptools tells.
+
+    def on_message_begin(self) -> None:
+        """A second one is more than was asked for."""
+        if self._done is None or self._done.done():
+            self._keep = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+        if self._heard.status:  # of a second answer, or behind the last chunk
+            return
+        self._heard.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def on_headers_complete(self) -> None:  # noqa: D102
+        if self._heard.status:
+            return
+        status, headers = self._parser.get_status_code(), self._heard.headers
+        if status < 200:  # "continue" and its like: the answer itself follows
+            headers.clear()
+            return
+        told = headers.get("connection").lower()
+        self._keep = "close" not in told if self._parser.get_http_version() == "1.1" else "keep-alive" in told
+        self._heard.status = status
+        if self._bare or status in (204, 304):
+            self._end()
+        elif "transfer-encoding" not in headers:
+            length = headers.get("content-length")
+            self._left = int(length) if length else 0
+            self._is_open = not length
+            self._keep = self._keep and not self._is_open
+            if length and not self._left:
+                self._end()
+
+    def on_body(self, data: bytes) -> None:
+        """What came together with the head, or in chunks."""
+        if self._bare or self._done is None or self._done.done():
+            self._keep = False
+            return
+        if self._left:
+            self._take(data)
+            return
+        self._heard.parts.append(data)
+        if self._is_enough():
+            self._keep = False
+            self._end()
+
+    def on_message_complete(self) -> None:  # noqa: D102
+        if self._heard.status:
+            self._end()
+
+
+def request_head(method: str, target: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The head of a request. Raises ValueError for what would be more than one line: nothing from outside ends one."""
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1 or "\0" in text:
+        raise ValueError("a header of more than one line")
+    return f"{text}\r\n\r\n".encode()
