@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Generic, TypeVar
 
 from backup_action.core.deadline import Deadline
@@ -126,9 +126,13 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
         raise first(errors) from None
 
 
+def in_time(deadline: Deadline) -> AbstractAsyncContextManager[None]:
+    """Ends what is inside with Stop (FILE_LATE) at the soft end, if there is one."""
+    return nullcontext() if deadline.until() is None else _ended(deadline)
+
+
 @asynccontextmanager
-async def in_time(deadline: Deadline) -> AsyncIterator[None]:
-    """Ends what is inside with Stop (FILE_LATE) at the soft end."""
+async def _ended(deadline: Deadline) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(deadline.until()):
             yield

@@ -36,18 +36,19 @@ class Sending:
         self._few = asyncio.Semaphore(min(FEW, max(1, limit // EACH)))
         self._head = HEAD
 
-    @contextlib.asynccontextmanager
-    async def turn(self, body: Body) -> AsyncIterator[Turn | None]:
+    def turn(self, body: Body) -> contextlib.AbstractAsyncContextManager[Turn | None]:
         """Waits until a request with this body may be signed and sent. Gives what sends it in pieces, if it must."""
-        if self._throttle is None:
-            yield None
-        elif len(body) <= self._throttle.piece:
-            await asyncio.sleep(self._throttle.take(self._head + len(body), asyncio.get_running_loop().time()))
+        return contextlib.nullcontext() if self._throttle is None else self._its_turn(body, self._throttle)
+
+    @contextlib.asynccontextmanager
+    async def _its_turn(self, body: Body, throttle: Throttle) -> AsyncIterator[Turn | None]:
+        if len(body) <= throttle.piece:
+            await asyncio.sleep(throttle.take(self._head + len(body), asyncio.get_running_loop().time()))
             yield None
         else:
             await self._few.acquire()
-            turn = Turn(self._throttle, body, self._few)
-            self._throttle.take(self._head, asyncio.get_running_loop().time())
+            turn = Turn(throttle, body, self._few)
+            throttle.take(self._head, asyncio.get_running_loop().time())
             try:
                 yield turn
             finally:
