@@ -15,12 +15,12 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.control import PARTS_MAX
 from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry
+from backup_action.core.parts import PARTS_MAX
 from backup_action.core.problem import Kind, Stop
 from backup_action.vault.catalogue import Vault
 

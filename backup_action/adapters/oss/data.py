@@ -19,7 +19,7 @@ from yarl import URL
 from backup_action.adapters.oss import listing, refusal, signature
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
+from backup_action.adapters.oss.sending import PIECE, Sending, Stream, in_pieces
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored, StoredVersion
@@ -110,12 +110,15 @@ class Bucket:
         """Writes an object of at most 5 GB. `crc64` is that of `data` as it was first read."""
         return await self._write(key, {}, data, crc64, headers)
 
-    async def part(self, key: str, upload: str, number: int, data: bytes, crc64: int) -> Written:
-        """Writes one part of a multipart upload, numbers from 1. `crc64` is that of `data` as it was first read."""
+    async def part(self, key: str, upload: str, number: int, data: bytes | Stream, crc64: int) -> Written:
+        """Writes one part of a multipart upload, numbers from 1. `crc64` is that of `data` as it was first read.
+
+        Raises Unread where a Stream cannot be read, or is no longer that.
+        """
         return await self._write(key, {"partNumber": str(number), "uploadId": upload}, data, crc64, {})
 
     async def _write(
-        self, key: str, query: Mapping[str, str], data: bytes, crc64: int, headers: Mapping[str, str]
+        self, key: str, query: Mapping[str, str], data: bytes | Stream, crc64: int, headers: Mapping[str, str]
     ) -> Written:
         for _ in range(3):
             answer = await self.call("PUT", key, query, headers, data, right="oss:PutObject")
@@ -210,7 +213,7 @@ class Bucket:
 
     async def call(
         self, method: str, key: str, query: Mapping[str, str] = {}, headers: Mapping[str, str] = {},
-        body: bytes = b"", *, right: str, absent: bool = False,
+        body: bytes | Stream = b"", *, right: str, absent: bool = False,
     ) -> Answer:  # fmt: skip
         """One request, tried until it is answered for good. `absent`: a missing key is a Refusal, not a Stop."""
 
@@ -222,18 +225,26 @@ class Bucket:
 
     async def _once(
         self, credentials: Credentials, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str],
-        body: bytes,
+        body: bytes | Stream,
     ) -> Answer:  # fmt: skip
         path, asked = signature.object_path("", key), signature.query_text(query)
         url = URL(f"{self._address}{path[1:]}{f'?{asked}' if asked else ''}", encoded=True)
         async with self._sending.turn(body) as turn:  # before it is signed: a signature ages while it waits
             now = self.attempts.now()
             signed = signature.sign(credentials, self.place.region, method, self._path + path[1:], asked, headers, now)
-            if len(body) <= QUICK and turn is None and not self._way.proxy:
-                return await self._ask(method, url, signed, body)  # it fits into the socket's buffer
+            whole = body if isinstance(body, bytes) and turn is None else None
+            if whole is not None and len(whole) <= QUICK and not self._way.proxy:
+                return await self._ask(method, url, signed, whole)  # it fits into the socket's buffer
             async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
-                pieces = turn.pieces(limit) if turn else body if len(body) <= PIECE else in_pieces(body)
-                return await self._ask(method, url, signed, pieces, len(body))
+                if whole is not None and len(whole) <= PIECE:
+                    return await self._ask(method, url, signed, whole, len(whole))
+                pieces = turn.pieces(limit) if turn else in_pieces(body)
+                try:
+                    return await self._ask(method, url, signed, pieces, len(body))
+                except aiohttp.ClientError:
+                    if isinstance(body, Stream) and body.failure:  # as aiohttp tells it: the connection was lost
+                        raise body.failure from None
+                    raise
 
     async def _ask(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | AsyncIterator[memoryview], size: int = -1
