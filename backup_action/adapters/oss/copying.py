@@ -45,7 +45,12 @@ async def copy_parts(
             return await copy_part(control.data, source, etag, target, upload, number, start, min(part, size - start))
 
     async with control.ending(target, upload):
-        parts = await asyncio.gather(*(one(n, start) for n, start in enumerate(range(0, size, part), 1)))
+        tasks = [asyncio.ensure_future(one(n, start)) for n, start in enumerate(range(0, size, part), 1)]
+        try:
+            parts = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # where one failed, the others are not wanted
+                task.cancel()
         return await control.complete(target, upload, parts, crc64)
 
 
