@@ -185,13 +185,17 @@ def has_struck(box: Box) -> bool:
     return all(one.count == 0 for one in box.sandbox.world.faults)
 
 
-@pytest.mark.parametrize("at", [0, 12 * MIB], ids=["where it is copied", "where it is sent"])
-def test_a_file_that_changes_under_way_is_taken_as_it_is_then(box: Box, at: int) -> None:
-    """Never half old, half new."""
+@pytest.mark.parametrize(
+    ("request_", "at"),
+    [("copy", 0), ("initiate", 12 * MIB), ("part-copy", 0)],
+    ids=["before it is opened again", "before it is read again", "after all of it was read"],
+)
+def test_a_file_that_changes_under_way_is_taken_as_it_is_then(box: Box, request_: str, at: int) -> None:
+    """Never half old, half new, and not as it was when the run began. The first of these copies is the history's."""
     write(box, os.urandom(SIZE))
     backed_up(box, SIZE)
     write(box, b"x", at=12 * MIB)
-    box.post("faults", [fault("stall", "initiate", seconds=1.0)])
+    box.post("faults", [fault("stall", request_, seconds=1.0) | {"key": "p/*"}])
     process = box.start("backup", "--path", "tree => t", "--prefix", "p", "--source", "story", "--language", "en")
     until(lambda: has_struck(box))
     write(box, b"y", at=at + 5)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import fastcrc
@@ -93,7 +94,14 @@ def reached(cloud: Sandbox) -> Bucket:
     return Bucket(Attempts(at, credentials), connections=8)
 
 
-def sent(cloud: Sandbox, folder: Path, held: int, begun: Begun | None = None, size: int = SIZE) -> Carried | Problem:
+def sent(
+    cloud: Sandbox,
+    folder: Path,
+    held: int,
+    begun: Begun | None = None,
+    size: int = SIZE,
+    stopped: Callable[[], bool] = bool,
+) -> Carried | Problem:
     """A file as a run sends it that may hold so many bytes of a part; its parts have 1 MiB.
 
     `size` is what the scan saw; `begun` is an upload that another run left open.
@@ -113,7 +121,7 @@ def sent(cloud: Sandbox, folder: Path, held: int, begun: Begun | None = None, si
             ]
             found = msgspec.structs.replace(found, size=size, mtime_ns=0, ctime_ns=0)  # as one that changed long ago
             with Opener((str(folder),)) as opener:
-                result = await large.send(Item(Step.SEND, found), found, opener, budget, bool)
+                result = await large.send(Item(Step.SEND, found), found, opener, budget, stopped)
             assert budget.has(2 * MIB) and not tally.moving, "what was held is given back"
             return result
 
@@ -132,14 +140,11 @@ def stored(cloud: Sandbox) -> bytes:
     return bytes(client(cloud).get_object("p/t/f").read())
 
 
-@pytest.mark.parametrize("size", [SIZE, MIB // 3], ids=["as it was found", "larger than it was found"])
 @pytest.mark.parametrize("held", [MIB, MIB // 2], ids=["held", "read as they are sent"])
-def test_parts_that_are_too_large_to_be_held_make_the_same_object(
-    cloud: Sandbox, tmp_path: Path, held: int, size: int
-) -> None:
+def test_parts_that_are_too_large_to_be_held_make_the_same_object(cloud: Sandbox, tmp_path: Path, held: int) -> None:
     data = os.urandom(SIZE)
     (tmp_path / "f").write_bytes(data)
-    result = sent(cloud, tmp_path, held, size=size)
+    result = sent(cloud, tmp_path, held)
     assert isinstance(result, Carried) and result.sent and result.new is None and result.at
     assert stored(cloud) == data and cloud.world.counts["oss.part"] == 6
     assert (result.read_as.sha256, result.read_as.size) == (hashlib.sha256(data).hexdigest(), SIZE)
@@ -159,6 +164,15 @@ def test_parts_that_another_run_left_are_not_sent_again(
     result = sent(cloud, tmp_path, held, Begun("p/t/f", upload, MIB, digest({})))
     assert isinstance(result, Carried) and stored(cloud) == data
     assert cloud.world.counts["oss.part"] - 1 == (5 if is_same else 6) and cloud.world.counts["oss.initiate"] == 1
+
+
+def test_a_file_that_grew_until_its_parts_cannot_be_held_is_digested_first(cloud: Sandbox, tmp_path: Path) -> None:
+    """Which is given up here: it would take long."""
+    (tmp_path / "f").touch()
+    os.truncate(tmp_path / "f", 10_001 * MIB)
+    told = sent(cloud, tmp_path, MIB, stopped=lambda: True)
+    assert isinstance(told, Problem) and told.kind is Kind.INTERRUPTED
+    assert cloud.world.counts["oss.initiate"] == 0
 
 
 def test_a_file_larger_than_an_object_may_be_is_told_and_not_read(cloud: Sandbox, tmp_path: Path) -> None:
