@@ -44,8 +44,10 @@ def digested(folder: Path, *, racy: bool) -> Content:
     return Content(entry, whole=False, crcs=content.crcs)
 
 
-def brought(cloud: Sandbox, file: Path, first: Content, plan: Sequence[Stretch], old: bytes, held: int = MIB) -> bytes:
-    """The object that the plan makes."""
+def brought(
+    cloud: Sandbox, file: Path, first: Content, plan: Sequence[Stretch], old: bytes, held: int = MIB, other: bytes = b""
+) -> bytes:
+    """The object that the plan makes of the old one; `other` is what somebody puts into its place before."""
     keys = cloud.environment
 
     async def credentials(_: Credentials | None) -> Credentials:
@@ -55,6 +57,8 @@ def brought(cloud: Sandbox, file: Path, first: Content, plan: Sequence[Stretch],
         at = Place(keys["OSS_SANDBOX_BUCKET"], keys["OSS_BACKUP_REGION"], keys["OSS_BACKUP_ENDPOINT"])
         async with Bucket(Attempts(at, credentials), connections=8) as bucket:
             control, etag = Control(bucket), (await bucket.put("k", old, fastcrc.crc64.xz(old))).etag
+            if other:
+                await bucket.put("k", other, fastcrc.crc64.xz(other))
             upload = Multipart("k", await control.begin("k", {}), {}, bucket, Tally())
             with file.open("rb") as opened:
                 budget = Budget(2 * MIB)
@@ -123,6 +127,14 @@ def test_a_refused_copy_is_not_a_refused_file(
     cloud.world.faults = [Fault("status", request="part-copy", status=status, code=code, count=-1)]
     with pytest.raises(raised):
         brought(cloud, tmp_path / "f", digested(tmp_path, racy=False), MIXED, bytes(SIZE))
+    assert cloud.world.counts["oss.complete"] == 0
+
+
+def test_nothing_is_copied_of_an_object_that_took_the_place_of_the_old_one(cloud: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(os.urandom(SIZE))
+    first = digested(tmp_path, racy=False)
+    with pytest.raises(Uncopied):
+        brought(cloud, tmp_path / "f", first, MIXED, os.urandom(SIZE), other=os.urandom(SIZE))
     assert cloud.world.counts["oss.complete"] == 0
 
 
