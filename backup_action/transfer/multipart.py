@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from backup_action.adapters.oss.copying import copy_part
 from backup_action.adapters.oss.data import Bucket, Written
-from backup_action.adapters.oss.sending import Stream
+from backup_action.adapters.oss.stream import Stream
 from backup_action.core.parts import Stretch
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.tally import Tally

@@ -16,7 +16,7 @@ from typing import Final
 from backup_action.adapters.files.read import Content, Unstable, crc64, pieces
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.adapters.oss.sending import Stream, Unread
+from backup_action.adapters.oss.stream import Stream, Unread
 from backup_action.core import parts
 from backup_action.core.parts import HELD_MAX, Stretch
 from backup_action.core.problem import Kind, Stop

@@ -10,7 +10,8 @@ from aiohttp import web
 from ossserver import Handler, bucket
 
 from backup_action.adapters.oss.data import Written
-from backup_action.adapters.oss.sending import PIECE, READ, Stream, Unread
+from backup_action.adapters.oss.sending import PIECE
+from backup_action.adapters.oss.stream import READ, Stream, Unread
 
 DATA = os.urandom(3 * READ + 12_345)
 CRC = fastcrc.crc64.xz(DATA)

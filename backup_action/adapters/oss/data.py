@@ -19,8 +19,9 @@ from yarl import URL
 from backup_action.adapters.oss import listing, refusal, signature
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.adapters.oss.sending import PIECE, Sending, Stream, in_pieces
+from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.adapters.oss.stream import Stream
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored, StoredVersion
 

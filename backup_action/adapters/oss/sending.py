@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-import fastcrc
 from yarl import URL
 
+from backup_action.adapters.oss.stream import Stream
 from backup_action.core.throttle import Throttle
 
 FEW: Final = 8  # bodies that are sent in pieces at a time, or fewer, so that each has
@@ -22,62 +21,6 @@ EACH: Final = 1 << 20  # bytes a second, and parts of a large file come to their
 PIECE: Final = 256 << 10  # bytes; a body up to here is sent whole
 HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
 OWN: Final = 80  # bytes of it that aiohttp adds
-READ: Final = 1 << 20  # bytes that are read at a time of a body that is not held
-
-
-class Unread(Exception):
-    """What a body was to be read from failed, or (`error` is None) is no longer what it was."""
-
-    def __init__(self, error: Exception | None) -> None:
-        """`error` is what reading raised."""
-        super().__init__(type(error).__name__)
-        self.error = error
-
-
-class Stream:
-    """A body that is too large to be held: read as it is sent, off the event loop, and from its start at every try.
-
-    It is never sent whole if it is no longer what it was: its CRC-64 is looked at before its last bytes go.
-    """
-
-    def __init__(self, size: int, crc64: int, read: Callable[[int, int], bytes]) -> None:
-        """`read` gives so many bytes from an offset, and may be called in any thread; `crc64` is that of them all."""
-        self.failure: Unread | None = None
-        self._size = size
-        self._crc64 = crc64
-        self._read = read
-
-    def __len__(self) -> int:
-        return self._size
-
-    def md5(self) -> str:
-        """The body's MD5, in upper-case hex. Reads all of it; raises Unread."""
-        digest = hashlib.md5(usedforsecurity=False)
-        for data in self._chunks():
-            digest.update(data)
-        return digest.hexdigest().upper()
-
-    async def pieces(self, most: int) -> AsyncIterator[memoryview]:
-        """The body, at most so many bytes at a time. Raises Unread, and has it as `failure` then."""
-        chunks = self._chunks()
-        while data := await asyncio.to_thread(next, chunks, b""):
-            view = memoryview(data)
-            for start in range(0, len(view), most):
-                yield view[start : start + most]
-
-    def _chunks(self) -> Iterator[bytes]:
-        crc64 = 0
-        for start in range(0, self._size, READ):
-            try:
-                data = self._read(start, min(READ, self._size - start))
-            except Exception as error:
-                self.failure = Unread(error)
-                raise self.failure from None
-            crc64 = fastcrc.crc64.xz(data, crc64)
-            if start + READ >= self._size and crc64 != self._crc64:
-                self.failure = Unread(None)
-                raise self.failure
-            yield data
 
 
 async def in_pieces(body: bytes | Stream, most: int = PIECE) -> AsyncIterator[memoryview]:
