@@ -21,6 +21,14 @@ BLOCK: Final = 1 << 20  # bytes of a block, doubled until a file has at most BLO
 BLOCKS_MAX: Final = 10_000
 
 
+def block_size(size: int) -> int:
+    """Bytes of a block for a file of `size` bytes: 1 MiB, doubled until there are at most 10,000."""
+    block = BLOCK
+    while size > block * BLOCKS_MAX:
+        block *= 2
+    return block
+
+
 class Blocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """XXH3-128 of each block of a large file, 16 bytes each, in order."""
 

@@ -7,12 +7,12 @@ import hashlib
 import msgspec
 import xxhash
 
-from backup_action.adapters.files.read import block_size, crc64, is_racy, pieces
-from backup_action.adapters.oss.control import PARTS_MAX
+from backup_action.adapters.files.read import crc64, is_racy, pieces
 from backup_action.core import checksum
 from backup_action.core.alarm import is_dense
-from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry
+from backup_action.core.entry import BLOCKS_FROM, Blocks, Entry, block_size
 from backup_action.core.found import Found, entry
+from backup_action.core.parts import part_size
 
 
 class Reading:
@@ -23,8 +23,7 @@ class Reading:
         self._handle = handle
         self._found = found
         self._block = block_size(found.size)
-        wanted = max(part, -(-found.size // PARTS_MAX))
-        self.part = -(-wanted // self._block) * self._block  # bytes; whole blocks
+        self.part = part_size(found.size, part)  # bytes; whole blocks, since it is held in memory
         self.count = max(1, -(-found.size // self.part))
         self._at = 0
         self._dense = False

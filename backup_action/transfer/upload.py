@@ -109,6 +109,7 @@ class Upload:
             async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
         finally:
+            self._large.tell()
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._openers.close()
 
@@ -225,7 +226,7 @@ class Upload:
                 self._entries.unread(slot, item, found, result)
                 return
             if result.sent and result.at:
-                self._sent(slot, item, result.read_as, result.at)
+                self._sent(slot, item, result.read_as, result.at, result.new)
             elif result.at:
                 self._adopt(slot, item, result.read_as, result.at)
             else:
@@ -244,10 +245,11 @@ class Upload:
             slot, msgspec.structs.replace(read_as, etag=at.etag, version=at.version, last_modified=moment)
         )
 
-    def _sent(self, slot: Slot, item: Item, read_as: Entry, written: Written) -> None:
+    def _sent(self, slot: Slot, item: Item, read_as: Entry, written: Written, new: int | None = None) -> None:
+        """`new`: how many of its bytes were sent, where OSS copied the others."""
         if item.drift:
             self._tally.tell(Problem(item.drift, read_as.path))
-        self._tally.sent(_root(item), read_as.size)
+        self._tally.sent(_root(item), read_as.size, new)
         self._census.sent(item, read_as)
         self._entries.fill(slot, msgspec.structs.replace(read_as, etag=written.etag, version=written.version))
 

@@ -15,12 +15,12 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.control import PARTS_MAX
 from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry
+from backup_action.core.parts import HELD_MAX, PARTS_MAX
 from backup_action.core.problem import Kind, Stop
 from backup_action.vault.catalogue import Vault
 
@@ -109,6 +109,8 @@ class History:
             data = b"".join([piece async for piece in self._pieces(old, source)])
             await self._bucket.put(target, data, old.crc64, self._vault.headers)
             return
+        if old.size > HELD_MAX * PARTS_MAX:  # its parts could not be held
+            raise Stop(Kind.OSS_REFUSED, source, code="EntityTooLarge")
         upload = await self._control.begin(target, self._vault.headers)
         async with self._control.ending(target, upload):
             parts: list[Written] = []

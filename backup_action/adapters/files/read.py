@@ -18,7 +18,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import fastcrc
@@ -26,9 +26,11 @@ import msgspec
 import xxhash
 
 from backup_action.adapters.files.folder import Opener
+from backup_action.core import checksum
 from backup_action.core.alarm import SAMPLE, is_dense
-from backup_action.core.entry import BLOCK, BLOCKS_FROM, BLOCKS_MAX, Blocks, Entry
+from backup_action.core.entry import BLOCK, BLOCKS_FROM, Blocks, Entry, block_size
 from backup_action.core.found import Found, entry
+from backup_action.core.parts import grain
 from backup_action.core.problem import Kind, Problem
 
 TRIES = 3
@@ -45,6 +47,7 @@ class Content:
     entry: Entry
     data: bytes = field(repr=False, default=b"")
     whole: bool = True  # `data` is all of it
+    crcs: Sequence[int] = ()  # of one that was digested: the CRC-64 of each grain (`core.parts`), in order
 
 
 class Unstable(Exception):
@@ -102,7 +105,7 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool],
             read_as = entry(now, hashlib.sha256(data).hexdigest(), crc64(data), racy=racy)
             content = Content(msgspec.structs.replace(read_as, dense=is_dense(now.path, data)), data)
         else:
-            content = Content(_digest(handle, now, racy, stopped), whole=False)
+            content = _digest(handle, now, racy, stopped)
         if identity(os.fstat(handle)) != identity(before):
             raise Unstable(Kind.FILE_CHANGING)
         return content
@@ -164,28 +167,25 @@ def pieces(handle: int, start: int, size: int, piece: int = BLOCK) -> Iterator[b
         start += len(data)
 
 
-def block_size(size: int) -> int:
-    """Bytes of a block for a file of `size` bytes: 1 MiB, doubled until there are at most 10,000."""
-    block = BLOCK
-    while size > block * BLOCKS_MAX:
-        block *= 2
-    return block
-
-
-def _digest(handle: int, found: Found, racy: bool, stopped: Callable[[], bool]) -> Entry:
-    sha, crc, digests, block = hashlib.sha256(), 0, bytearray(), block_size(found.size)
-    for start in range(0, found.size, block):
+def _digest(handle: int, found: Found, racy: bool, stopped: Callable[[], bool]) -> Content:
+    size, block, step = found.size, block_size(found.size), grain(found.size)
+    sha, part, crcs, digests = hashlib.sha256(), xxhash.xxh3_128(), [], bytearray()
+    for start in range(0, size, step):
         if stopped():
             raise Unstable(Kind.INTERRUPTED)
-        part = xxhash.xxh3_128()
-        for data in pieces(handle, start, min(block, found.size - start)):
+        crc, end = 0, min(start + step, size)
+        for data in pieces(handle, start, end - start):
             sha.update(data)
             part.update(data)
             crc = crc64(data, crc)
-        digests += part.digest()
-    if os.pread(handle, 1, found.size):
+        crcs.append(crc)
+        if end == size or end % block == 0:
+            digests += part.digest()
+            part.reset()
+    if os.pread(handle, 1, size):
         raise Unstable(Kind.FILE_CHANGING, "it became longer")
+    crc = checksum.whole((crc, min(step, size - number * step)) for number, crc in enumerate(crcs))
     whole = entry(found, sha.hexdigest(), crc, racy=racy)
     blocks = Blocks(block, bytes(digests)) if found.size > BLOCKS_FROM else None
     dense = is_dense(found.path, os.pread(handle, SAMPLE, 0))
-    return msgspec.structs.replace(whole, blocks=blocks, dense=dense)
+    return Content(msgspec.structs.replace(whole, blocks=blocks, dense=dense), whole=False, crcs=crcs)

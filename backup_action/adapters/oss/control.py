@@ -11,7 +11,7 @@ import contextlib
 import logging
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from backup_action.adapters import reason
 from backup_action.adapters.aside import aside
@@ -26,7 +26,6 @@ from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
-PARTS_MAX: Final = 10_000  # of one upload: OSS's limit
 ABORT = 3.0  # seconds to end an upload in; a cancelled job has five
 LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from backup_action.adapters.oss import signature
-from backup_action.adapters.oss.control import PARTS_MAX, Control
+from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.core.parts import PARTS_MAX
 from backup_action.core.problem import Kind, Stop
 
 ONE: Final = 256 << 20  # bytes; up to here one request
@@ -41,16 +42,25 @@ async def copy_parts(
 
     async def one(number: int, start: int) -> Written:
         async with gate:
-            return await _part(control.data, source, etag, target, upload, number, start, min(part, size - start))
+            return await copy_part(control.data, source, etag, target, upload, number, start, min(part, size - start))
 
     async with control.ending(target, upload):
-        parts = await asyncio.gather(*(one(n, start) for n, start in enumerate(range(0, size, part), 1)))
+        tasks = [asyncio.ensure_future(one(n, start)) for n, start in enumerate(range(0, size, part), 1)]
+        try:
+            parts = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # where one failed, the others are not wanted
+                task.cancel()
         return await control.complete(target, upload, parts, crc64)
 
 
-async def _part(
+async def copy_part(
     bucket: Bucket, source: str, etag: str, target: str, upload: str, number: int, start: int, size: int
 ) -> Written:
+    """Copies `size` bytes from `start` as one part. Without a CRC-64 of its own: that of the whole object proves it.
+
+    Raises Stop, or Refusal where there is no source.
+    """
     query = {"partNumber": str(number), "uploadId": upload}
     sent = {**_source(bucket, source, etag), "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
     answer = await bucket.call("PUT", target, query, sent, right="oss:PutObject", absent=True)

@@ -21,6 +21,7 @@ from backup_action.adapters.oss.pool import SILENCE, Pool
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.sending import PIECE, Sending, in_pieces
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.adapters.oss.stream import Stream
 from backup_action.core.body import Body
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.stored import Stored, StoredVersion
@@ -96,12 +97,15 @@ class Bucket:
         """Writes an object of at most 5 GB. `crc64` is that of `data` as it was first read."""
         return await self._write(key, {}, data, crc64, headers)
 
-    async def part(self, key: str, upload: str, number: int, data: bytes, crc64: int) -> Written:
-        """Writes one part of a multipart upload, numbers from 1. `crc64` is that of `data` as it was first read."""
+    async def part(self, key: str, upload: str, number: int, data: bytes | Stream, crc64: int) -> Written:
+        """Writes one part of a multipart upload, numbers from 1. `crc64` is that of `data` as it was first read.
+
+        Raises Unread where a Stream cannot be read, or is no longer that.
+        """
         return await self._write(key, {"partNumber": str(number), "uploadId": upload}, data, crc64, {})
 
     async def _write(
-        self, key: str, query: Mapping[str, str], data: bytes | Body, crc64: int, headers: Mapping[str, str]
+        self, key: str, query: Mapping[str, str], data: bytes | Body | Stream, crc64: int, headers: Mapping[str, str]
     ) -> Written:
         for _ in range(3):
             answer = await self.call("PUT", key, query, headers, data, right="oss:PutObject")
@@ -196,10 +200,10 @@ class Bucket:
 
     async def call(
         self, method: str, key: str, query: Mapping[str, str] = {}, headers: Mapping[str, str] = {},
-        data: bytes | Body = b"", *, right: str, absent: bool = False,
+        data: bytes | Body | Stream = b"", *, right: str, absent: bool = False,
     ) -> Answer:  # fmt: skip
         """One request, tried until it is answered for good. `absent`: a missing key is a Refusal, not a Stop."""
-        body = data if isinstance(data, Body) else Body((data,))
+        body = Body((data,)) if isinstance(data, bytes) else data
 
         async def once(credentials: Credentials) -> Answer:
             self.requests += 1
@@ -209,7 +213,7 @@ class Bucket:
 
     async def _once(
         self, credentials: Credentials, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str],
-        body: Body,
+        body: Body | Stream,
     ) -> Answer:  # fmt: skip
         path, asked = signature.object_path("", key)[1:], signature.query_text(query)
         target = f"{self._base}{path}{f'?{asked}' if asked else ''}"
@@ -219,12 +223,11 @@ class Bucket:
             if method in ("PUT", "POST"):
                 signed["content-length"] = str(len(body))
             self._sending.head(method, target, signed)
-            if len(body) <= QUICK and turn is None and not self.attempts.way.proxy:
-                return _good(
-                    await self._pool.ask(method, target, signed, bytes(body))
-                )  # it fits into a socket's buffer
+            whole = bytes(body) if isinstance(body, Body) and turn is None and len(body) <= PIECE else None
+            if whole is not None and len(whole) <= QUICK and not self.attempts.way.proxy:
+                return _good(await self._pool.ask(method, target, signed, whole))  # it fits into the socket
             async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
-                pieces = turn.pieces(limit) if turn else bytes(body) if len(body) <= PIECE else in_pieces(body)
+                pieces = turn.pieces(limit) if turn else in_pieces(body) if whole is None else whole
                 return _good(await self._pool.ask(method, target, signed, pieces))
 
 

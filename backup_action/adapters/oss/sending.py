@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from backup_action.adapters.oss.stream import Stream
 from backup_action.core.body import Body
 from backup_action.core.throttle import Throttle
 
@@ -21,9 +22,13 @@ HEAD: Final = 600  # bytes of a request's head, until one was sent: the next wil
 OWN: Final = 80  # bytes of it that are the same for all
 
 
-async def in_pieces(body: Body) -> AsyncIterator[memoryview]:
+async def in_pieces(body: Body | Stream, most: int = PIECE) -> AsyncIterator[memoryview]:
     """The body, as much at a time as a socket takes: handed over whole it would be copied again and again."""
-    for piece in body.views(PIECE):
+    if isinstance(body, Stream):
+        async for piece in body.pieces(most):
+            yield piece
+        return
+    for piece in body.views(most):
         yield piece
 
 
@@ -36,12 +41,12 @@ class Sending:
         self._few = asyncio.Semaphore(min(FEW, max(1, limit // EACH)))
         self._head = HEAD
 
-    def turn(self, body: Body) -> contextlib.AbstractAsyncContextManager[Turn | None]:
+    def turn(self, body: Body | Stream) -> contextlib.AbstractAsyncContextManager[Turn | None]:
         """Waits until a request with this body may be signed and sent. Gives what sends it in pieces, if it must."""
         return contextlib.nullcontext() if self._throttle is None else self._its_turn(body, self._throttle)
 
     @contextlib.asynccontextmanager
-    async def _its_turn(self, body: Body, throttle: Throttle) -> AsyncIterator[Turn | None]:
+    async def _its_turn(self, body: Body | Stream, throttle: Throttle) -> AsyncIterator[Turn | None]:
         if len(body) <= throttle.piece:
             await asyncio.sleep(throttle.take(self._head + len(body), asyncio.get_running_loop().time()))
             yield None
@@ -64,7 +69,7 @@ class Sending:
 class Turn:
     """One body on its way, in pieces."""
 
-    def __init__(self, throttle: Throttle, body: Body, few: asyncio.Semaphore) -> None:
+    def __init__(self, throttle: Throttle, body: Body | Stream, few: asyncio.Semaphore) -> None:
         """Holds one place of `few` until the body is sent or given up."""
         self._throttle = throttle
         self._body = body
@@ -73,7 +78,7 @@ class Turn:
     async def pieces(self, limit: asyncio.Timeout) -> AsyncIterator[memoryview]:
         """The body. Time that passes by waiting for a turn is not held against `limit`."""
         loop = asyncio.get_running_loop()
-        for piece in self._body.views(self._throttle.piece):
+        async for piece in in_pieces(self._body, self._throttle.piece):
             if wait := self._throttle.take(len(piece), loop.time()):
                 limit.reschedule((limit.when() or loop.time()) + wait)
                 await asyncio.sleep(wait)

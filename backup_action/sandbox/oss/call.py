@@ -50,6 +50,7 @@ class Call:
     headers: Mapping[str, str]
     key: Key
     receive: Callable[[int], Awaitable[Received]]  # the body, if it has at most that many bytes; Failure otherwise
+    altered: Callable[[bytes], bytes]  # what is stored of what was copied
     now: float
 
     @property

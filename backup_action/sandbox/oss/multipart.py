@@ -91,7 +91,7 @@ async def part_copy(call: Call) -> Answer:
     start, length = _range(call, given.version.size)
     if length > call.world.knobs.put_max:
         raise entity_too_large(call.world.knobs.put_max, length)
-    data = b"".join(call.store.shelf.read(given.version.pieces, start, length))
+    data = call.altered(b"".join(call.store.shelf.read(given.version.pieces, start, length)))
     stored = _store(call, bucket, number, Received(data, md5_of(data), crc64.xz(data)))
     headers = {"x-oss-copy-source-version-id": given.version.version_id} if given.bucket.facts.versioning else {}
     body = element("LastModified", stored.modified) + element("ETag", f'"{simple_etag(stored.md5)}"')

@@ -16,7 +16,7 @@ from .content import md5_of
 from .failure import Failure, entity_too_large
 
 _NEED_LENGTH = frozenset({"put", "part", "append", "delete-many"})
-ALTERED = frozenset({"put", "part", "append"})  # kinds whose `alter` fault strikes what is stored
+ALTERED = frozenset({"put", "part", "part-copy", "append"})  # kinds whose `alter` fault strikes what is stored
 
 
 class Intake:
@@ -40,10 +40,14 @@ class Intake:
         chunks, digest = await self._chunks(limit)
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if self._fault is not None:
-            data = flipped(data, self._fault.after)
+            data = self.altered(data)
             digest = md5_of(data)
         self._check_md5(digest)
         return Received(data, digest, crc64.xz(data))
+
+    def altered(self, data: bytes) -> bytes:
+        """What is stored of this: what came, but for a fault that alters it."""
+        return flipped(data, self._fault.after) if self._fault is not None else data
 
     def _check_length(self, limit: int) -> None:
         """Refuses a Content-Length that is above the limit, or missing where OSS wants one, before the body is read."""

@@ -162,6 +162,7 @@ class Server:
             headers,
             key,
             intake.read,
+            intake.altered,
             self._world.now(),
         )
         call.check_region()

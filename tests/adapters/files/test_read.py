@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from backup_action.adapters.files import read as reading
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import Content, Unstable, block_size, pieces, read
+from backup_action.adapters.files.read import Content, Unstable, pieces, read
 from backup_action.adapters.files.scan import scan
 from backup_action.core import place
-from backup_action.core.entry import BLOCK, BLOCKS_FROM, BLOCKS_MAX
+from backup_action.core.entry import BLOCK, BLOCKS_FROM, BLOCKS_MAX, block_size
 from backup_action.core.found import Found
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.selection import select
