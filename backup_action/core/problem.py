@@ -183,6 +183,7 @@ class Kind(enum.StrEnum):
     FILE_SPECIAL = "file.special"
     LINK_OUTSIDE = "link.outside"
     LINK_LOOP = "link.loop"
+    COPY_FAILED = "copy.failed"
     DRIFT_MISSING = "drift.missing"
     DRIFT_REPLACED = "drift.replaced"
     ROOTS_DROPPED = "drift.roots"
@@ -201,7 +202,7 @@ _STARTS: Final[Mapping[Status, str]] = {
     Status.DENIED: "oidc sts oss",
     Status.INCOMPLETE: "target file history",
     Status.BUSY: "lease",
-    Status.OK: "link delete drift alarm drill keys policy ledger notify publish",
+    Status.OK: "link delete copy drift alarm drill keys policy ledger notify publish",
 }
 _BY_START: Final[Mapping[str, Status]] = {start: status for status, all in _STARTS.items() for start in all.split()}
 _EXCEPTIONS: Final[Mapping[Kind, Status]] = {

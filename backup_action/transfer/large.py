@@ -27,6 +27,7 @@ from backup_action.core.found import Found
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
+from backup_action.transfer.copying import Copying, Turn
 from backup_action.transfer.flow import Budget, in_time, together
 from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
@@ -43,6 +44,7 @@ class Carried:
     read_as: Entry
     at: Written | None
     sent: bool
+    copied: bool = False  # and not by its bytes, but by a copy on the server
 
 
 @dataclass(slots=True)
@@ -59,8 +61,9 @@ class Large:
     """Sends large files of one run."""
 
     def __init__(
-        self, vault: Vault, safe: Safekeeping | None, tally: Tally, part: int, headers: Mapping[str, str]
-    ) -> None:
+        self, vault: Vault, safe: Safekeeping | None, tally: Tally, part: int, headers: Mapping[str, str],
+        copying: Copying,
+    ) -> None:  # fmt: skip
         """`safe` is None for a dry run; `part` is the usual size of a part, in bytes; `headers` go with the object."""
         self._vault = vault
         self._safe = safe
@@ -68,6 +71,7 @@ class Large:
         self._headers = dict(headers)
         self._tally = tally
         self._control = vault.control
+        self._copying = copying
 
     async def send(
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
@@ -75,8 +79,19 @@ class Large:
         """Brings the file into the bucket, if it is not there already."""
         if found.size > PART_MAX * PARTS_MAX:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "625 GiB"})
+        is_read = item.step is not Step.SEND or self._safe is None
+        async with self._copying.large(0 if is_read else found.size) as turn:
+            result = await self._bring(item, found, opener, budget, stopped, turn, is_read=is_read)
+            if isinstance(result, Carried) and result.sent and result.at:
+                turn.sent(result.read_as, result.at)
+            return result
+
+    async def _bring(
+        self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool], turn: Turn, *,
+        is_read: bool,
+    ) -> Carried | Problem:  # fmt: skip
         first: Entry | None = None
-        if item.step is not Step.SEND or self._safe is None:
+        if is_read or turn.is_expected:
             digested = await self._digested(found, opener, stopped, from_disk=item.reread)
             if isinstance(digested, Problem):
                 return digested
@@ -85,10 +100,13 @@ class Large:
                 return Carried(first, None, sent=False)
             if item.step is Step.ADOPT and (there := await self._vault.adopt(first)):
                 return Carried(first, there, sent=False)
-            if self._safe is None:
-                return Carried(first, Written("", "", first.crc64), sent=True)
-        assert self._safe is not None  # noqa: S101  (a dry run has returned)
-        await self._safe.clear(item, first)
+        if self._safe is not None:
+            await self._safe.clear(item, first)
+        if first is not None and (at := await turn.copied(first)):
+            return Carried(first, at, sent=True, copied=True)
+        if self._safe is None:
+            assert first is not None  # noqa: S101  (a dry run reads every file)
+            return Carried(first, Written("", "", first.crc64), sent=True)
         return await self._tries(self._safe.lease, found, opener, budget, first, stopped)
 
     async def _tries(

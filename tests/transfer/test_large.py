@@ -22,6 +22,7 @@ from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.selection import select
 from backup_action.core.tally import Tally
+from backup_action.transfer.copying import Copying
 from backup_action.transfer.flow import Budget
 from backup_action.transfer.large import Carried, Large
 from backup_action.transfer.reading import Reading
@@ -60,7 +61,8 @@ def test_reading_a_large_file_ends_at_the_soft_end_too(tmp_path: Path) -> None:
     async def send(end: float, *, stopped: bool = False) -> Carried | Problem:
         attempts = Attempts(Place("b", "cn-hangzhou", "http://127.0.0.1:9"), keys, deadline=Deadline(lambda: 1.0, end))
         async with Bucket(attempts, connections=1) as bucket:
-            large = Large(Vault(bucket, "p/", "s", "tree"), None, Tally(), 8 << 20, {})
+            copying = Copying(None, None, Tally(), attempts.deadline)
+            large = Large(Vault(bucket, "p/", "s", "tree"), None, Tally(), 8 << 20, {}, copying)
             with Opener((str(tmp_path),)) as opener:
                 return await large.send(Item(Step.SEND, found), found, opener, Budget(1), lambda: stopped)
 
