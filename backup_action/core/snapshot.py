@@ -187,9 +187,13 @@ class Snapshot:
 
     def entries(self) -> Iterator[Entry]:
         """Its entries, in order."""
+        return (decode_entry(line) for line in self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Its entries as they stand in it, for who needs little of each."""
         lines = _lines(self._data)
         next(lines)
-        return (decode_entry(line) for line in lines if not line.startswith(b'{"foot":'))
+        return (line for line in lines if not line.startswith(b'{"foot":'))
 
     def _check(self) -> tuple[Head, Foot]:
         sha, last, count, files, size, objects = hashlib.sha256(), "", 0, 0, 0, 0

@@ -15,8 +15,6 @@ from typing import Final
 
 import msgspec
 
-from backup_action.core.entry import Entry, left_by
-
 # Bytes. A smaller body goes out with its headers in about one flight of TCP (ten segments, RFC 6928): its PUT takes no
 # longer than a copy, costs as much, and proves itself.
 FROM: Final = 16 << 10
@@ -32,6 +30,19 @@ class Source(msgspec.Struct, frozen=True, array_like=True):
     size: int
 
 
+class _Line(msgspec.Struct):
+    """An entry's line (`core.entry`), as far as it says what lies under its key: only then has it an ETag."""
+
+    path: str
+    key: str = ""
+    place: str = ""
+    size: int = 0
+    sha256: str = ""
+    version: str = ""
+    etag: str = ""
+
+
+_read = msgspec.json.Decoder(_Line).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Source).decode
 
@@ -49,13 +60,14 @@ class Sources:
     def __len__(self) -> int:
         return len(self._packed)
 
-    def learn(self, entries: Iterable[Entry]) -> None:
-        """Takes in what a snapshot says to lie in the bucket, what is gone from the disk too. What is known stays."""
-        for entry in entries:
-            if entry.size >= self._least and entry.etag and entry.sha256:
-                left = left_by(entry)
-                if left is not None and bytes.fromhex(left.sha256) not in self._packed:
-                    self.add(left.sha256, Source(left.key, left.etag, left.version, left.size))
+    def learn(self, lines: Iterable[bytes]) -> None:
+        """Takes in what the lines of a snapshot say to lie in the bucket: files, and what is gone from the disk too.
+
+        What is known stays. A line is read for the little that is asked of it: half the time that an entry takes.
+        """
+        for line in map(_read, lines):
+            if line.size >= self._least and line.etag and bytes.fromhex(line.sha256) not in self._packed:
+                self.add(line.sha256, Source(line.key or line.place or line.path, line.etag, line.version, line.size))
 
     def add(self, sha256: str, source: Source) -> None:
         """Takes in one, in the place of what was known for that content."""
@@ -83,8 +95,14 @@ class Sources:
             del self._packed[name]
 
     def _halve(self) -> None:
-        sized = sorted((_unpack(packed).size, name) for name, packed in self._packed.items())
-        kept = sized[len(sized) // 2 :]
-        self._packed = {name: self._packed[name] for _, name in kept}
-        self._sizes = {size for size, _ in kept}
-        self._least = max(self._least, kept[0][0] + 1)
+        sizes = sorted(_unpack(packed).size for packed in self._packed.values())
+        middle = sizes[len(sizes) // 2]
+        room = sum(size == middle for size in sizes[len(sizes) // 2 :])  # of this very size as many as make up the half
+        kept = {}
+        for name, packed in self._packed.items():
+            size = _unpack(packed).size
+            room -= size == middle
+            if size > middle or (size == middle and room >= 0):
+                kept[name] = packed
+        self._packed, self._sizes = kept, set(sizes[len(sizes) // 2 :])
+        self._least = middle + 1

@@ -87,7 +87,7 @@ class Copying:
         """Takes in the parent's entries, once."""
         async with self._learning:
             if self._parent is not None:
-                await asyncio.to_thread(self.index.learn, self._parent.entries())
+                await asyncio.to_thread(self.index.learn, self._parent.lines())
                 self._parent = None
 
     async def make(self, source: Source, read_as: Entry, data: bytes) -> Written | Problem | None:

@@ -51,6 +51,7 @@ class Call:
     key: Key
     receive: Callable[[int], Awaitable[Received]]  # the body, if it has at most that many bytes; Failure otherwise
     now: float
+    altered: int | None = None  # the byte of a copy that a fault turns
 
     @property
     def params(self) -> Mapping[str, str]:

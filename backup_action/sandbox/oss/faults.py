@@ -10,7 +10,8 @@
 | lose-reply | it is done, and the connection is reset instead of the answer |
 | cut | it is done; Content-Length tells of all bytes, `after` of them come (never all), and then the end; |
 |  | an answer without a body does not come at all |
-| alter | put, part, append: byte `after` of what is stored is another one; else: of the answer's body |
+| alter | put, part, append, copy, part-copy: byte `after` of what is stored is another one, and the answer tells of |
+|  | what is stored; else: of the answer's body |
 | drop-header | it is done; `header` is left out of the answer |
 """
 
@@ -24,7 +25,7 @@ from aiohttp import web
 from ..world import Fault, World
 from .failure import Failure
 from .identity import expired
-from .receiving import Intake
+from .receiving import COPIES, Intake
 
 DELAY = "x-oss-qos-delay-time"
 _LINGER_NOT = struct.pack("ii", 1, 0)
@@ -49,6 +50,11 @@ async def before(world: World, fault: Fault, intake: Intake) -> None:
         raise Failure(429, "QpsLimitExceeded", message, "0004-00000302", headers={DELAY: "100", **fault.headers})
     elif fault.kind == "status":
         raise Failure(fault.status, fault.code, fault.message, fault.ec, headers=fault.headers)
+
+
+def altered(fault: Fault | None, kind: str) -> int | None:
+    """Which byte of what a copy stores is to be another one."""
+    return fault.after if fault is not None and fault.kind == "alter" and kind in COPIES else None
 
 
 def reset(request: web.Request) -> None:

@@ -21,6 +21,7 @@ from .call import Answer, Call, Received
 from .content import md5_of, multipart_etag, simple_etag, size_of
 from .failure import Failure, entity_too_large, invalid_argument, malformed_xml, no_such_upload
 from .objects import Bucket, Part, Upload, Version
+from .receiving import flipped
 from .writing import begin, check_overwrite, written_headers
 from .xml import document, element, parse, url
 
@@ -92,6 +93,7 @@ async def part_copy(call: Call) -> Answer:
     if length > call.world.knobs.put_max:
         raise entity_too_large(call.world.knobs.put_max, length)
     data = b"".join(call.store.shelf.read(given.version.pieces, start, length))
+    data = data if call.altered is None else flipped(data, call.altered)
     stored = _store(call, bucket, number, Received(data, md5_of(data), crc64.xz(data)))
     headers = {"x-oss-copy-source-version-id": given.version.version_id} if given.bucket.facts.versioning else {}
     body = element("LastModified", stored.modified) + element("ETag", f'"{simple_etag(stored.md5)}"')

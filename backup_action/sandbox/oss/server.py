@@ -163,6 +163,7 @@ class Server:
             key,
             intake.read,
             self._world.now(),
+            faults.altered(visit.fault, visit.kind),
         )
         call.check_region()
         return await OPERATIONS[visit.kind](call)
