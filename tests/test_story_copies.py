@@ -262,7 +262,8 @@ def test_a_right_that_is_missing_is_told_once_and_the_bytes_are_sent(box: Box, s
     ended = back_up(box, second, "--concurrency", "1")
     assert counts(ended) == (5, 5 * size, 0, 0) and ended.told.status == "ok"
     [problem] = ended.told.problems
-    assert (problem.kind, problem.facts["count"], problem.facts["cause"]) == ("copy.failed", "5", "right")
+    assert (problem.kind, problem.facts["cause"]) == ("copy.failed", "right")
+    assert problem.facts["count"] in (("5",) if size == FROM else ("4", "5")), "no file is read only to be counted"
     assert "oss:GetObject" in ended.text and "AccessDenied" in ended.text
     assert asked(box, "copy", before) <= (1 if size == FROM else 4), "once is enough, but for what is under way"
     box.post("settings", {"role_policy": None})

@@ -74,7 +74,7 @@ class Copying:
         """A large file's turn. `unread`: its size, where it is not to be read before it is sent if that can be."""
         turn = Turn(self, is_large=True)
         try:
-            if unread >= FROM and self.is_on:
+            if unread >= FROM and self.is_on and not self.is_over:
                 await self.learn()
                 turn.is_expected = self.index.has_size(unread) or bool(self.coming[unread])
                 if not turn.is_expected:
@@ -82,6 +82,11 @@ class Copying:
             yield turn
         finally:
             turn.end()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether so many copies have failed that no more are tried. Then no file waits for its double either."""
+        return self._left <= 0
 
     async def learn(self) -> None:
         """Takes in the parent's entries, once."""
@@ -94,7 +99,7 @@ class Copying:
         """A copy, as `Copies.make` says. Where too many have failed, the Problem of the first."""
         if self._copies is None:
             return Written("", "", read_as.crc64)
-        if self._left <= 0:
+        if self.is_over:
             return self._failed
         async with in_time(self.deadline):
             made = await self._copies.make(source, read_as, data)
@@ -105,7 +110,7 @@ class Copying:
 
     def tell(self) -> None:
         """Tells of the files that were sent though the bucket has their content."""
-        if self._failed is not None:
+        if self._failed is not None and self.refused:
             facts = self._failed.facts | {"count": str(self.refused)}
             self._tally.tell(msgspec.structs.replace(self._failed, facts=facts))
 
@@ -130,19 +135,20 @@ class Turn:
             return None
         await copying.learn()
         name, refused = f"{self._is_large} {read_as.sha256}", False
-        while True:
+        while not copying.is_over:
             await self._wait(name, *[_of_size(read_as.size)] * self._is_large)
             source = copying.index.find(read_as.sha256, read_as.size)
             if source is None:
                 self.hold(name, read_as.size)
-                copying.refused += refused
-                return None
+                break
             made = await copying.make(source, read_as, data)
             if isinstance(made, Written):
                 self.sent(read_as, made)
                 return made
             copying.index.forget(read_as.sha256, source)
             refused |= made is not None
+        copying.refused += refused or (copying.is_over and copying.index.find(read_as.sha256, read_as.size) is not None)
+        return None
 
     def sent(self, read_as: Entry, at: Written) -> None:
         """Notes where the content is now."""

@@ -125,7 +125,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
         yield "digest", _code(snapshot.digest)
         yield "parent", _code(snapshot.parent_id) if snapshot.parent_id else word("none", language)
     if commits:
-        yield "verified", word(word_of("verified-yes", report.command) if report.verified else "no", language)
+        yes = "verified-yes-copied" if report.counts.files_copied else word_of("verified-yes", report.command)
+        yield "verified", word(yes if report.verified else "no", language)
     yield from _place(report, language)
     drift = {name: report.problem_counts.get(f"drift.{name}", 0) for name in ("missing", "replaced")}
     if any(drift.values()):
