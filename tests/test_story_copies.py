@@ -9,6 +9,7 @@ from pathlib import Path
 import oss2
 import oss2.models
 import pytest
+from _pytest.mark import ParameterSet
 from box import Box, Ended, disk, uploads
 from test_story_history import (
     CRC,
@@ -26,12 +27,18 @@ from test_story_history import (
     sha,
     struck,
     versioned,
+    where,
 )
 
 from backup_action.core.sources import FROM
 
 __all__ = ["own"]
 LIMIT = 1 << 20  # bytes up to which a small file's MD5 proves the copy
+
+
+def slowly(value: object) -> ParameterSet:
+    """A longer form."""
+    return pytest.param(value, marks=pytest.mark.slow)
 
 
 def content(seed: int, size: int = FROM) -> bytes:
@@ -70,7 +77,7 @@ STORED = {"keys.stored": 1}  # what is told of them
 SIZES = {"a": FROM, "b": LIMIT, "c": LIMIT + 1, "sub/large": LARGE}
 
 
-@pytest.mark.parametrize("options", [(), ("--delete",)])
+@pytest.mark.parametrize("options", [(), slowly(("--delete",))])
 @pytest.mark.parametrize("is_versioned", [False, True])
 def test_a_renamed_folder_costs_no_upload(box: Box, is_versioned: bool, options: tuple[str, ...]) -> None:
     bucket = versioned(box) if is_versioned else ""
@@ -86,7 +93,8 @@ def test_a_renamed_folder_costs_no_upload(box: Box, is_versioned: bool, options:
     asked_for = set(done(box, "head", "p/t/new/*", before))
     assert asked_for == {"p/t/new/c", "p/t/new/sub/large"}, "of the others the ETag is proof enough"
     assert "4 copied on the server (11.0 MiB)" in ended.text
-    assert_whole(box, first, second, bucket=bucket)
+    state, found = assert_whole(box, first, second, bucket=bucket)
+    assert {where(state, found[1], name) for name in second} == {"version" if is_versioned else "object"}
     again = back_up(box, second, *options, bucket=bucket)
     assert again.told.counts.files_unchanged == 4 and not again.told.problems, "it is what the listing says"
     back = back_up(box, first, *options, bucket=bucket)
@@ -116,7 +124,7 @@ def test_what_is_small_is_sent(box: Box) -> None:
     assert counts(ended) == (1, FROM - 1, 0, 0) and sent(box, before) == ["p/t/b"] and asked(box, "copy", before) == 0
 
 
-@pytest.mark.parametrize("size", [FROM, LIMIT + 1, LARGE])
+@pytest.mark.parametrize("size", [FROM, slowly(LIMIT + 1), LARGE])
 def test_a_content_is_sent_once_in_a_first_run(box: Box, size: int) -> None:
     """However many of its files are on their way at the same time."""
     tree: Tree = {f"{folder}/x": content(1, size) for folder in range(6)} | {"other": content(2, size)}
@@ -148,8 +156,8 @@ def test_a_changed_file_whose_content_is_there_is_copied_and_its_old_content_kep
     assert_whole(box, first, second)
 
 
-@pytest.mark.parametrize("size", [FROM, LARGE])
-@pytest.mark.parametrize("setting", ["", "Enabled", "Suspended"])
+@pytest.mark.parametrize("size", [FROM, slowly(LARGE)])
+@pytest.mark.parametrize("setting", ["", "Enabled", slowly("Suspended")])
 def test_two_files_that_changed_places_cost_no_upload(own: Box, setting: str, size: int) -> None:
     """Whichever is written first, the other's content is still had: as a version, or from what was kept."""
     bucket = "sandbox-swap"
@@ -196,7 +204,7 @@ def test_a_session_that_may_read_no_versions_asks_for_one_once(box: Box) -> None
     assert_whole(box, *trees, bucket=versioned(box))
 
 
-@pytest.mark.parametrize("deed", ["replaced", "removed"])
+@pytest.mark.parametrize("deed", ["replaced", slowly("removed")])
 @pytest.mark.parametrize("is_versioned", [False, True])
 def test_a_source_that_somebody_changes_under_the_copy_is_never_taken_for_what_it_was(
     box: Box, is_versioned: bool, deed: str
@@ -249,7 +257,7 @@ def many(name: str, count: int = 12) -> Tree:
     return {f"{name}/{number}": content(number) for number in range(count)}
 
 
-@pytest.mark.parametrize("size", [FROM, LARGE])
+@pytest.mark.parametrize("size", [FROM, slowly(LARGE)])
 def test_a_right_that_is_missing_is_told_once_and_the_bytes_are_sent(box: Box, size: int) -> None:
     """The role may write files and not read them: only the catalogue."""
     first: Tree = {f"old/{number}": content(number, size) for number in range(5)}
@@ -270,7 +278,7 @@ def test_a_right_that_is_missing_is_told_once_and_the_bytes_are_sent(box: Box, s
     assert_whole(box, first, second)
 
 
-@pytest.mark.parametrize("code", ["MalformedThing", "FileImmutable"])
+@pytest.mark.parametrize("code", ["MalformedThing", slowly("FileImmutable")])
 def test_copies_that_are_refused_for_another_reason_are_given_up_after_ten(box: Box, code: str) -> None:
     back_up(box, many("old"))
     box.post("faults", [fault("status", "copy", "p/t/*", status=400, code=code)])
@@ -382,7 +390,7 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("trouble", ["lost", "altered answer", slowly("busy"), slowly("cut")])
 def test_faults_that_pass_do_no_harm(box: Box, trouble: str) -> None:
     back_up(box, many("old", 4))
     box.post("faults", [TROUBLE[trouble]])

@@ -172,7 +172,7 @@ WORDS: Final[Mapping[str, Word]] = {
         "yes: everything sent confirmed by CRC-64, everything else by the listing",
     ),
     "verified-yes-copied": Word(
-        "是：上传的文件均已通过 CRC-64 校验，在服务器端复制的文件均已通过 CRC-64 或 MD5 校验，其余文件与存储空间列表一致",
+        "是：上传的文件均已通过 CRC-64 校验，服务器端复制的文件均已通过 CRC-64 或 MD5 校验，其余文件与存储空间列表一致",
         "yes: everything sent confirmed by CRC-64, every copy by CRC-64 or MD5, everything else by the listing",
     ),
     "drift": Word("存储空间中的变动", "Drift in the bucket"),
