@@ -1,5 +1,6 @@
 """Stories of what is not sent: a file that was moved, renamed or doubled is copied on the server, and proven."""
 
+import json
 import random
 import re
 import shutil
@@ -291,7 +292,15 @@ def test_copies_that_are_refused_for_another_reason_are_given_up_after_ten(box: 
     assert_whole(box, many("old"), many("new"))
 
 
-@pytest.mark.parametrize("size", [FROM, LIMIT + 1, LARGE])
+def test_a_refusal_that_the_bytes_would_meet_as_well_ends_the_run(box: Box) -> None:
+    back_up(box, {"old": content(1)})
+    box.post("faults", [fault("status", "copy", "p/t/*", status=403, code="UserDisable")])
+    before = mark(box)
+    ended = back_up(box, {"new": content(1)}, code=4)
+    assert ended.told.problem_counts == {"oss.account": 1} and sent(box, before) == []
+
+
+@pytest.mark.parametrize("size", [FROM, slowly(LIMIT + 1), LARGE])
 def test_a_copy_that_is_another_content_is_overwritten_by_the_bytes(box: Box, size: int) -> None:
     first: Tree = {"old": content(1, size), "z": content(2, size)}
     second: Tree = {"new": content(1, size), "z": content(2, size)}
@@ -428,6 +437,10 @@ def test_what_was_copied_is_in_the_snapshot_the_ledger_and_the_outputs(box: Box,
     assert "files_copied" not in first[-1]["foot"]
     foot = second[-1]["foot"]
     assert (foot["files_sent"], foot["bytes_sent"], foot["files_copied"]) == (1, 1, 3)
+    record = "p/.oss-backup/ledger/"
+    last = max(item.key for item in oss2.ObjectIteratorV2(box.client(), prefix=record))
+    told = json.loads(box.client().get_object(last).read())
+    assert [told[name] for name in ("files_sent", "bytes_sent", "files_copied", "bytes_copied")] == [1, 1, 3, 3 * FROM]
     lay(box, many("new", 3))
     assert box.run(*command()).code == 0
     recent = box.snapshots()[-1][0]["head"]["recent"]

@@ -84,7 +84,7 @@ class Sources:
 
     def find(self, sha256: str, size: int) -> Source | None:
         """Where a content lies."""
-        packed = self._packed.get(bytes.fromhex(sha256)) if size in self._sizes else None
+        packed = self._packed.get(bytes.fromhex(sha256))
         source = _unpack(packed) if packed is not None else None
         return source if source is not None and source.size == size else None
 

@@ -57,8 +57,6 @@ class Copying:
         self, read_as: Entry, data: bytes, send: Callable[[], Awaitable[Written]]
     ) -> tuple[Written, bool]:  # fmt: skip
         """Has a small file copied, or else sent. True where it was copied. Raises Stop."""
-        if read_as.size < FROM or not self.is_on:
-            return await send(), False
         turn = Turn(self, is_large=False)
         try:
             if copied := await turn.copied(read_as, data):
