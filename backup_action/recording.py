@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from backup_action.adapters.backlog import Backlog
 from backup_action.adapters.oss.data import Bucket
@@ -105,6 +106,7 @@ def _record(draft: Draft, now: float, ended: BaseException | None = None) -> Rec
         run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor, draft.identity,
         line.id if line else "", line.digest if line else "",
         report.counts.files_uploaded, report.counts.bytes_uploaded, met,
+        files_copied=report.counts.files_copied or UNSET, bytes_copied=report.counts.bytes_copied or UNSET,
     )  # fmt: skip
 
 

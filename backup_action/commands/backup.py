@@ -140,7 +140,7 @@ def transfer(
             census=census,
         )  # fmt: skip
     return Upload(
-        vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
+        vault, safe, roots, writer, draft.tally, headers=access.describing(settings), parent=there.parent,
         concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks, census=census,
     )  # fmt: skip
 
@@ -261,7 +261,7 @@ async def commit(
     counts = tally.total()
     complete = scanned.complete and not counts.files_failed
     sent = tally.stored or counts.bytes_uploaded
-    effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, sent)
+    effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, sent, counts.files_copied)
     data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
     if parent is None and head.layout != TREE:
         await script.leave(vault)

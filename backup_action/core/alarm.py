@@ -150,6 +150,6 @@ def _before(item: Item) -> Entry | None:
 
 
 def usual_of(recent: Sequence[PastRun], sequence: int) -> int | None:
-    """How many files nine in ten of the runs sent at most; None for too few runs. The first one sends all, always."""
-    past = sorted(run.files_sent for run in (recent[1:] if sequence <= KEPT else recent))
+    """How many files nine in ten of the runs sent or copied at most; None for too few runs. The first sends all."""
+    past = sorted(run.files_sent + run.files_copied for run in (recent[1:] if sequence <= KEPT else recent))
     return past[int((len(past) - 1) * USUAL)] if len(past) >= PAST else None

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 FORMAT: Final = "oss-backup-ledger/1"
 VERBS: Final = ("backup", "restore", "verify", "drill", "prune")  # those whose runs are recorded
@@ -88,6 +89,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     problems: dict[str, int] = {}  # how many, by kind
     totals: Totals | None = None  # of the window
     window: list[Past] | None = None
+    files_copied: Count | UnsetType = UNSET  # on the server, of content that the bucket had; left out for none
+    bytes_copied: Count | UnsetType = UNSET
 
     @property
     def past(self) -> Past:

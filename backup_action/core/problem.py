@@ -183,6 +183,7 @@ class Kind(enum.StrEnum):
     FILE_SPECIAL = "file.special"
     LINK_OUTSIDE = "link.outside"
     LINK_LOOP = "link.loop"
+    COPY_FAILED = "copy.failed"
     DRIFT_MISSING = "drift.missing"
     DRIFT_REPLACED = "drift.replaced"
     ROOTS_DROPPED = "drift.roots"

@@ -25,6 +25,7 @@ class Effort(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     files_sent: int = 0
     bytes_sent: int = 0
+    files_copied: int = 0  # on the server: of content that the bucket had
 
     @property
     def tenths(self) -> float:
@@ -35,7 +36,7 @@ class Effort(msgspec.Struct, frozen=True):
 IDLE: Final = Effort()
 
 
-class PastRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PastRun(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One run that committed: its snapshot's id, what that snapshot holds, and what the run did for it."""
 
     id: Annotated[str, msgspec.Meta(pattern=ID)]
@@ -45,6 +46,7 @@ class PastRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files_sent: Count
     bytes_sent: Count
     complete: bool
+    files_copied: Count = 0  # on the server
 
 
 class Kept(msgspec.Struct, frozen=True):

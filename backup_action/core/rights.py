@@ -20,6 +20,9 @@
 | … that is applied | PutObject on C's tombstones, alarms, ledger, packs and index; | |
 | | DeleteObject on its tombstones, snapshots, packs and index | |
 
+A copy on the server (tree) needs GetObject on what is copied and PutObject on the copy, which a backup has. It has no
+right to old versions, so there a copy of what was replaced since is not made.
+
 ListObjectVersions is asked for without a prefix: OSS's documentation names that condition for ListObjects only.
 
 What a session may do is what the role and this policy both allow, so a wide role is no danger to other prefixes.

@@ -7,8 +7,9 @@
 | last | `{"foot": {"entries": …, "complete": …, "digest": …, …}}` |
 
 The foot also says what the run itself did (`seconds` with one decimal, `files_sent`, `bytes_sent`), and the head has
-the same of at most 30 runs before it (`recent`, oldest first): see `core/recent.py`. `reread` in the foot, and `dense`
-in an entry, stand there only where they are not 0 or false: see `core/reread.py` and `core/alarm.py`.
+the same of at most 30 runs before it (`recent`, oldest first): see `core/recent.py`. `reread` in the foot, `dense`
+in an entry, and `files_copied` of a run (files copied on the server, not sent) stand there only where they are not 0
+or false: see `core/reread.py` and `core/alarm.py`.
 
 The digest is the SHA-256 of all plain bytes before the foot, and each head carries its parent's: a chain.
 Integers that can pass 2**53 (times in ns, inode, dev, CRC-64) are decimal strings. A path or link target that
@@ -95,6 +96,7 @@ class Foot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     files_sent: Count
     bytes_sent: Count
     reread: Count = 0
+    files_copied: Count = 0  # on the server
 
 
 class Unreadable(ValueError):
@@ -150,7 +152,10 @@ class Writer:
         """Ends with the foot. To be called once."""
         self._pack()
         did = (effort.tenths, effort.files_sent, effort.bytes_sent)
-        foot = Foot(self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did, reread)
+        foot = Foot(
+            self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did, reread,
+            effort.files_copied,
+        )  # fmt: skip
         self._pieces.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
         self._pieces.append(self._frame.flush())
         return b"".join(self._pieces), foot
@@ -182,9 +187,13 @@ class Snapshot:
 
     def entries(self) -> Iterator[Entry]:
         """Its entries, in order."""
+        return (decode_entry(line) for line in self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Its entries as they stand in it, for who needs little of each."""
         lines = _lines(self._data)
         next(lines)
-        return (decode_entry(line) for line in lines if not line.startswith(b'{"foot":'))
+        return (line for line in lines if not line.startswith(b'{"foot":'))
 
     def _check(self) -> tuple[Head, Foot]:
         sha, last, count, files, size, objects = hashlib.sha256(), "", 0, 0, 0, 0
@@ -216,7 +225,7 @@ class Snapshot:
 def recent(head: Head, foot: Foot) -> list[PastRun]:
     """The last runs up to the one whose snapshot this is, oldest first: what the next head says."""
     did = (foot.seconds, foot.files, foot.bytes, foot.files_sent, foot.bytes_sent, foot.complete)
-    return extend(head.recent, PastRun(head.id, *did))
+    return extend(head.recent, PastRun(head.id, *did, foot.files_copied))
 
 
 def head_of(data: bytes) -> Head:

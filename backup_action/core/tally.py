@@ -39,6 +39,11 @@ class Tally:
         self._file(root, size, "files_uploaded")
         self.roots[root]["bytes_uploaded"] += size if new is None else new
 
+    def copied(self, root: int, size: int) -> None:
+        """A file that was put there by a copy on the server, and proven."""
+        self._file(root, size, "files_copied")
+        self.roots[root]["bytes_copied"] += size
+
     def same(self, root: int, size: int) -> None:
         """A file that the bucket has already."""
         self._file(root, size, "files_unchanged")

@@ -21,6 +21,7 @@ _HOURS: Final = {
     "ColdArchive": {"Expedited": 1, "Standard": 5, "Bulk": 12},
     "DeepColdArchive": {"Expedited": 12, "Standard": 48},
 }
+FROZEN: Final = (ARCHIVE, *_HOURS)  # classes whose objects cannot be read, nor copied, until they are thawed
 
 
 def tier_of(storage_class: str, tier: str) -> str:

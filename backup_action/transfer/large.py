@@ -31,6 +31,7 @@ from backup_action.core.parts import HELD_MAX, SIZE_MAX, Stretch
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
+from backup_action.transfer.copying import Copying, Turn
 from backup_action.transfer.flow import Budget, in_time, together
 from backup_action.transfer.multipart import Multipart, Uploads
 from backup_action.transfer.patching import Patching, Uncopied, layout
@@ -49,6 +50,7 @@ class Carried:
     at: Written | None
     sent: bool
     new: int | None = None  # bytes that were sent, where that was not all of them
+    copied: bool = False  # and not by its bytes, but by a copy on the server
 
 
 class Large:
@@ -56,7 +58,7 @@ class Large:
 
     def __init__(
         self, vault: Vault, safe: Safekeeping | None, tally: Tally, part: int, headers: Mapping[str, str],
-        held: int = HELD_MAX,
+        copying: Copying, held: int = HELD_MAX,
     ) -> None:  # fmt: skip
         """`safe` is None for a dry run; `part` is the usual size of a part, in bytes; `headers` go with the object.
 
@@ -69,6 +71,7 @@ class Large:
         self._tally = tally
         self._uploads = Uploads(vault, tally, headers)
         self._control = vault.control
+        self._copying = copying
         self._copies = True  # until OSS refuses, or makes of them what it should not
         self._unproven: list[str] = []
 
@@ -84,8 +87,19 @@ class Large:
         """Brings the file into the bucket, if it is not there already."""
         if found.size > SIZE_MAX:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "48.8 TB"})
+        is_read = item.step is not Step.SEND or self._safe is None
+        async with self._copying.large(0 if is_read else found.size) as turn:
+            result = await self._bring(item, found, opener, budget, stopped, turn, is_read=is_read)
+            if isinstance(result, Carried) and result.sent and result.at:
+                turn.sent(result.read_as, result.at)
+            return result
+
+    async def _bring(
+        self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool], turn: Turn, *,
+        is_read: bool,
+    ) -> Carried | Problem:  # fmt: skip
         first: Content | None = None
-        if item.step is not Step.SEND or self._safe is None:
+        if is_read or turn.is_expected:
             digested = await self._digested(found, opener, stopped, from_disk=item.reread)
             if isinstance(digested, Problem):
                 return digested
@@ -94,13 +108,16 @@ class Large:
                 return Carried(read_as, None, sent=False)
             if item.step is Step.ADOPT and (there := await self._vault.adopt(read_as)):
                 return Carried(read_as, there, sent=False)
-            if self._safe is None:
-                plan = self._patch(item.known, first)
-                new = parts.sent(plan) if plan else None
-                return Carried(read_as, Written("", "", read_as.crc64), sent=True, new=new)
-        assert self._safe is not None  # noqa: S101  (a dry run has returned)
-        await self._safe.clear(item, first.entry if first else None)
-        return await self._tries(self._safe.lease, item.known, found, opener, budget, first, stopped)
+        if self._safe is not None:
+            await self._safe.clear(item, first.entry if first else None)
+        if first is not None and (at := await turn.copied(first.entry)):
+            return Carried(first.entry, at, sent=True, copied=True)
+        if self._safe is not None:
+            return await self._tries(self._safe.lease, item.known, found, opener, budget, first, stopped)
+        assert first is not None  # noqa: S101  (a dry run reads every file)
+        plan = self._patch(item.known, first)
+        at = Written("", "", first.entry.crc64)
+        return Carried(first.entry, at, sent=True, new=parts.sent(plan) if plan else None)
 
     async def _tries(
         self, lease: Lease, known: Entry | None, found: Found, opener: Opener, budget: Budget, first: Content | None,

@@ -1,8 +1,8 @@
 """Brings the bucket to what a plan wants: reads what must be read, sends what is new, writes the snapshot's entries.
 
 Small files are read in batches off the event loop, once: hashed, compared and sent from the same bytes. Large ones
-go to `large`, what needs no reading to `settle`. A file that cannot be read keeps its parent's entry, marked stale, if
-the bucket still has that.
+go to `large`, what needs no reading to `settle`; what the bucket has under another key is copied there (`copying`).
+A file that cannot be read keeps its parent's entry, marked stale, if the bucket still has that.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ from backup_action.core.place import Root, root_of
 from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.reread import is_untouched
-from backup_action.core.snapshot import Writer
+from backup_action.core.snapshot import Snapshot, Writer
 from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
+from backup_action.transfer.copying import Copying
 from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
 from backup_action.transfer.flow import Budget, Crew, in_time, together
 from backup_action.transfer.large import Large
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
 from backup_action.vault import Vault
+from backup_action.vault.copies import DIGEST, Copies
 
 SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
 HELD: Final = 48 << 20  # bytes of content in memory at a time
@@ -43,7 +45,6 @@ BATCH_BYTES: Final = 4 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
 READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
-DIGEST: Final = 1 << 20  # bytes hashed in passing; a larger file is worth a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,11 @@ class Upload:
     def __init__(
         self, vault: Vault, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
         headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool], follow: bool = False,
-        census: Census,
+        census: Census, parent: Snapshot | None = None,
     ) -> None:  # fmt: skip
         """`safe` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
 
-        `follow`: links, as the scan did. The census hears what changed.
+        `follow`: links, as the scan did. The census hears what changed. `parent`: its content need not be sent again.
         """
         self._census = census
         self._vault = vault
@@ -83,7 +84,9 @@ class Upload:
         self._openers = Openers(self._sources, follow=follow)
         self._settling = Settling(safe, roots, tally)
         self._entries = Entries(writer, tally, self._settling)
-        self._large = Large(vault, safe, tally, SMALL, headers)
+        copies = Copies(vault, safe.history, headers) if safe else None
+        self._copying = Copying(copies, parent, tally, self._deadline, headers.get("x-oss-storage-class", ""))
+        self._large = Large(vault, safe, tally, SMALL, headers, self._copying)
 
     @property
     def is_cut(self) -> bool:
@@ -112,6 +115,7 @@ class Upload:
             self._large.tell()
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._openers.close()
+            self._copying.tell()
 
     async def _feed(self, group: asyncio.TaskGroup, items: Iterable[Item]) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -182,14 +186,13 @@ class Upload:
         """In a worker: one small file."""
         read_as = job.content.entry
         try:
-            written = Written("", "", read_as.crc64)
             if job.item.step is Step.ADOPT and (there := await self._adopted(job.item, job.content)):
                 self._adopt(job.slot, job.item, read_as, there)
             else:
                 if self._safe:
                     await self._safe.clear(job.item, read_as)
-                    written = await self._put(job)
-                self._sent(job.slot, job.item, read_as, written)
+                at, copied = await self._copying.bring(read_as, job.content.data, lambda: self._put(job))
+                self._sent(job.slot, job.item, read_as, at, copied=copied)
         except Stop as error:
             problem = one_object(error, job.found)
             self._entries.fail(job.slot, await self._left(job.item), job.found, problem)
@@ -207,6 +210,8 @@ class Upload:
         return item if is_there else msgspec.structs.replace(item, known=None)
 
     async def _put(self, job: _Job) -> Written:
+        if self._safe is None:
+            return Written("", "", job.content.entry.crc64)
         key, content = self._vault.prefix + job.found.place, job.content
         async with in_time(self._deadline):
             return await self._vault.bucket.put(key, content.data, content.entry.crc64, self._headers)
@@ -226,7 +231,7 @@ class Upload:
                 self._entries.unread(slot, item, found, result)
                 return
             if result.sent and result.at:
-                self._sent(slot, item, result.read_as, result.at, result.new)
+                self._sent(slot, item, result.read_as, result.at, result.new, copied=result.copied)
             elif result.at:
                 self._adopt(slot, item, result.read_as, result.at)
             else:
@@ -245,11 +250,16 @@ class Upload:
             slot, msgspec.structs.replace(read_as, etag=at.etag, version=at.version, last_modified=moment)
         )
 
-    def _sent(self, slot: Slot, item: Item, read_as: Entry, written: Written, new: int | None = None) -> None:
-        """`new`: how many of its bytes were sent, where OSS copied the others."""
+    def _sent(
+        self, slot: Slot, item: Item, read_as: Entry, written: Written, new: int | None = None, *, copied: bool
+    ) -> None:
+        """`new`: how many of its bytes were sent, where OSS copied the others; `copied`: all of them."""
         if item.drift:
             self._tally.tell(Problem(item.drift, read_as.path))
-        self._tally.sent(_root(item), read_as.size, new)
+        if copied:
+            self._tally.copied(_root(item), read_as.size)
+        else:
+            self._tally.sent(_root(item), read_as.size, new)
         self._census.sent(item, read_as)
         self._entries.fill(slot, msgspec.structs.replace(read_as, etag=written.etag, version=written.version))
 

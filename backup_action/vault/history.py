@@ -82,6 +82,11 @@ class History:
         answer = await self._bucket.head(self.key(old.sha256))
         return answer is not None and answer.proves(old.size, old.crc64)
 
+    async def etag(self, old: Entry) -> str:
+        """The ETag of a content that this run kept, as the CRC-64 of a HEAD proves; "" where it kept none such."""
+        answer = await self._bucket.head(self.key(old.sha256)) if old.sha256 in self._kept else None
+        return answer.etag if answer is not None and answer.proves(old.size, old.crc64) else ""
+
     async def _copied(self, old: Entry) -> None:
         source, target = self._vault.prefix + old.place, self.key(old.sha256)
         headers = {**self._vault.headers, "x-oss-forbid-overwrite": "true"}

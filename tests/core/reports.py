@@ -327,6 +327,18 @@ PRUNE_VAULT = report(
     requests=131,
 )
 
+COPIED = report(
+    Status.OK,
+    [Problem(Kind.COPY_FAILED, "data/datasets/a.parquet", {"count": "3", "cause": "right", "reason": "AccessDenied"})],
+    counts=Counts(12_345, 67, 12_270, 2, 0, 48_318_382_080, 734_003_200, 8, 1_073_741_824),
+    roots=[
+        RootLine("data/datasets", "data/datasets", msgspec.structs.replace(DATA, files_copied=8)),
+        RootLine("/srv/mt5/factors", "factors", FACTORS),
+    ],
+    snapshot=SNAPSHOT,
+    verified=True,
+)
+
 GOLDEN = {
     "ok": OK,
     "incomplete": INCOMPLETE,
@@ -344,6 +356,8 @@ GOLDEN = {
     "verify": VERIFIED,
     "verify-packs": PACKS,
     "drill": DRILLED,
+    "copied": COPIED,
+    "copied-dry": msgspec.structs.replace(COPIED, dry_run=True, problems=[], problem_counts={}, snapshot=None),
 }
 EVERY_STATUS = [
     *GOLDEN.values(),

@@ -184,6 +184,15 @@ def test_the_usual_is_one_of_the_runs_and_nine_in_ten_are_no_more(sent: list[int
         assert usual in counted and sum(one <= usual for one in counted) >= 0.9 * (len(counted) - 1)
 
 
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=40))
+def test_what_was_copied_on_the_server_is_usual_as_if_it_had_been_sent(told: list[tuple[int, int]]) -> None:
+    """Files that take each other's places every week are rewritten, though none of their bytes is sent."""
+    runs = past(*(sent for sent, _ in told))
+    copied = [msgspec.structs.replace(run, files_copied=more) for run, (_, more) in zip(runs[1:], told, strict=True)]
+    same = past(*(sent + more for sent, more in told))
+    assert usual_of([runs[0], *copied][-30:], len(told) + 1) == usual_of(same[-30:], len(told) + 1)
+
+
 NOISE = random.Random(7)
 CSV = b"".join(b"%d,%.2f,%.2f\n" % (n, NOISE.gauss(100, 1), NOISE.gauss(5, 2)) for n in range(5000))
 

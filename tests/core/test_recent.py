@@ -19,6 +19,7 @@ efforts = st.builds(
     seconds=st.floats(-1e12, 1e12),
     files_sent=st.integers(0, 2**53),
     bytes_sent=st.integers(0, 2**53),
+    files_copied=st.sampled_from([0, 0, 1, 2**53]),
 )
 runs = st.lists(st.tuples(efforts, st.integers(0, 3), st.booleans()), max_size=40)
 
@@ -42,7 +43,7 @@ def test_each_head_has_the_last_thirty_runs_before_it_and_no_other(did: list[tup
     rows = [
         PastRun(
             f"20261122T180000Z-{number:08x}", min(max(0.0, round(effort.seconds, 1)), 1e9), files,
-            sum(range(1, files + 1)), effort.files_sent, effort.bytes_sent, complete,
+            sum(range(1, files + 1)), effort.files_sent, effort.bytes_sent, complete, effort.files_copied,
         )
         for number, (effort, files, complete) in enumerate(did)
     ]  # fmt: skip

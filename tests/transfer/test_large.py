@@ -29,6 +29,7 @@ from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.selection import select
 from backup_action.core.tally import Tally
 from backup_action.sandbox.serve import Sandbox
+from backup_action.transfer.copying import Copying
 from backup_action.transfer.flow import Budget
 from backup_action.transfer.large import Carried, Large
 from backup_action.transfer.reading import Reading
@@ -69,7 +70,8 @@ def test_reading_a_large_file_ends_at_the_soft_end_too(tmp_path: Path) -> None:
     async def send(end: float, *, stopped: bool = False) -> Carried | Problem:
         attempts = Attempts(Place("b", "cn-hangzhou", "http://127.0.0.1:9"), keys, deadline=Deadline(lambda: 1.0, end))
         async with Bucket(attempts, connections=1) as bucket:
-            large = Large(Vault(bucket, "p/", "s", "tree"), None, Tally(), 8 << 20, {})
+            copying = Copying(None, None, Tally(), attempts.deadline)
+            large = Large(Vault(bucket, "p/", "s", "tree"), None, Tally(), 8 << 20, {}, copying)
             with Opener((str(tmp_path),)) as opener:
                 return await large.send(Item(Step.SEND, found), found, opener, Budget(1), lambda: stopped)
 
@@ -115,7 +117,8 @@ def sent(
             if begun is not None:
                 lease.inherited["p/t/f"] = begun
             safe, budget = Safekeeping(lease, History(vault, on=False), tally), Budget(2 * MIB)
-            large = Large(vault, safe, tally, MIB, {}, held)
+            copying = Copying(None, None, tally, Deadline(lambda: 0.0))
+            large = Large(vault, safe, tally, MIB, {}, copying, held)
             [found] = [
                 one for one in scan(place.roots((f"{folder} => t",)), select((), ()), 1023).found if one.path != "t"
             ]

@@ -13,7 +13,7 @@ from typing import Final
 
 from backup_action.adapters.oss import signature
 from backup_action.adapters.oss.control import Control
-from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.adapters.oss.data import Answer, Bucket, Written
 from backup_action.core.parts import PARTS_MAX
 from backup_action.core.problem import Kind, Stop
 
@@ -21,20 +21,26 @@ ONE: Final = 256 << 20  # bytes; up to here one request
 AT_ONCE: Final = 8  # parts of one copy
 
 
-async def copy(bucket: Bucket, source: str, etag: str, target: str, headers: Mapping[str, str]) -> None:
-    """Copies the object that the ETag names, in one request. Raises Stop, or Refusal where there is none."""
+async def copy(
+    bucket: Bucket, source: str, etag: str, target: str, headers: Mapping[str, str], version: str = ""
+) -> Answer:
+    """Copies the object that the ETag names, in one request. Raises Stop, or Refusal where there is none.
+
+    `version` is the id of one of its versions; else it is what stands there now.
+    """
     sent = {
-        **_source(bucket, source, etag),
+        **_source(bucket, source, etag, version),
         "x-oss-metadata-directive": "REPLACE",
         "x-oss-tagging-directive": "Replace",
         **headers,
     }
-    await bucket.call("PUT", target, {}, sent, right="oss:PutObject", absent=True)
+    return await bucket.call("PUT", target, {}, sent, right="oss:PutObject", absent=True)
 
 
 async def copy_parts(
-    control: Control, source: str, etag: str, size: int, crc64: int, target: str, headers: Mapping[str, str]
-) -> Written:
+    control: Control, source: str, etag: str, size: int, crc64: int, target: str, headers: Mapping[str, str],
+    version: str = "",
+) -> Written:  # fmt: skip
     """Copies it part by part; the whole is proven by its CRC-64. Raises Stop, or Refusal where there is no source."""
     upload = await control.begin(target, headers)
     part = max(ONE, -(-size // PARTS_MAX))
@@ -42,7 +48,8 @@ async def copy_parts(
 
     async def one(number: int, start: int) -> Written:
         async with gate:
-            return await copy_part(control.data, source, etag, target, upload, number, start, min(part, size - start))
+            told, most = _source(control.data, source, etag, version), min(part, size - start)
+            return await _part(control.data, told, target, upload, number, start, most)
 
     async with control.ending(target, upload):
         tasks = [asyncio.ensure_future(one(n, start)) for n, start in enumerate(range(0, size, part), 1)]
@@ -61,8 +68,14 @@ async def copy_part(
 
     Raises Stop, or Refusal where there is no source.
     """
+    return await _part(bucket, _source(bucket, source, etag), target, upload, number, start, size)
+
+
+async def _part(
+    bucket: Bucket, source: Mapping[str, str], target: str, upload: str, number: int, start: int, size: int
+) -> Written:
     query = {"partNumber": str(number), "uploadId": upload}
-    sent = {**_source(bucket, source, etag), "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
+    sent = {**source, "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
     answer = await bucket.call("PUT", target, query, sent, right="oss:PutObject", absent=True)
     try:
         etag = ET.fromstring(answer.body).findtext("ETag", "").strip('"')  # noqa: S314  (expat bounds its entities)
@@ -73,8 +86,9 @@ async def copy_part(
     return Written(etag, "", 0)
 
 
-def _source(bucket: Bucket, key: str, etag: str) -> dict[str, str]:
+def _source(bucket: Bucket, key: str, etag: str, version: str = "") -> dict[str, str]:
+    of = f"?{signature.query_text({'versionId': version})}" if version else ""
     return {
-        "x-oss-copy-source": signature.object_path(bucket.place.bucket, key),
+        "x-oss-copy-source": signature.object_path(bucket.place.bucket, key) + of,
         "x-oss-copy-source-if-match": f'"{etag}"',
     }

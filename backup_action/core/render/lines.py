@@ -91,6 +91,9 @@ def figures(report: Report, language: Language) -> str:
             **{"total-size": numbers.size(counts.bytes_total)},
         )
     ]
+    if counts.files_copied:
+        line, size = "to-copy-line" if report.dry_run else "copied-line", numbers.size(counts.bytes_copied)
+        parts.append(word(line, language, count=numbers.count(counts.files_copied), size=size))
     if counts.files_failed:
         parts.append(word("failed-line", language, count=numbers.count(counts.files_failed)))
     if counts.files_removed:

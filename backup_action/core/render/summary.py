@@ -74,6 +74,7 @@ def _counts(report: Report, language: Language) -> str:
     rows = [
         (total, counts.files_total, numbers.size(counts.bytes_total)),
         (uploaded, counts.files_uploaded, numbers.size(counts.bytes_uploaded)),
+        *[(_copied(report), counts.files_copied, numbers.size(counts.bytes_copied))] * bool(counts.files_copied),
         (word_of("files-unchanged", report.command), counts.files_unchanged, ""),
         *[("files-removed", counts.files_removed, "")] * (report.command == "backup"),
         (word_of("files-failed", report.command), counts.files_failed, ""),
@@ -88,14 +89,21 @@ def _columns(report: Report) -> tuple[str, str]:
     return total, word_of("files-to-upload" if report.dry_run else "files-uploaded", report.command)
 
 
+def _copied(report: Report) -> str:
+    return "files-to-copy" if report.dry_run else "files-copied"
+
+
 def _roots(report: Report, language: Language) -> str:
-    names = ("path", "destination", *_columns(report), "files-unchanged", "files-removed", "files-failed", "size")
+    copied = [_copied(report)] * bool(report.counts.files_copied)
+    figures = ("files-unchanged", "files-removed", "files-failed", "size")
+    names = ("path", "destination", *_columns(report), *copied, *figures)
     rows = []
     for root in report.roots[:PATHS]:
         c = root.counts
-        figures_of_root = (c.files_total, c.files_uploaded, c.files_unchanged, c.files_removed, c.files_failed)
+        of_root = (c.files_total, c.files_uploaded, *[c.files_copied] * len(copied), c.files_unchanged)
+        of_root = (*of_root, c.files_removed, c.files_failed)
         place = _code(root.destination) if root.destination else ""
-        rows.append([_code(root.source), place, *map(numbers.count, figures_of_root), numbers.size(c.bytes_total)])
+        rows.append([_code(root.source), place, *map(numbers.count, of_root), numbers.size(c.bytes_total)])
     text = f"### {word('by-path', language)}\n\n" + _table([word(n, language) for n in names], rows, right=2)
     hidden = len(report.roots) - len(rows)
     return f"{text}\n\n{word('more-paths', language, count=numbers.count(hidden))}" if hidden else text
@@ -117,7 +125,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
         yield "digest", _code(snapshot.digest)
         yield "parent", _code(snapshot.parent_id) if snapshot.parent_id else word("none", language)
     if commits:
-        yield "verified", word(word_of("verified-yes", report.command) if report.verified else "no", language)
+        yes = "verified-yes-copied" if report.counts.files_copied else word_of("verified-yes", report.command)
+        yield "verified", word(yes if report.verified else "no", language)
     yield from _place(report, language)
     drift = {name: report.problem_counts.get(f"drift.{name}", 0) for name in ("missing", "replaced")}
     if any(drift.values()):

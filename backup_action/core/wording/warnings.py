@@ -65,6 +65,52 @@ _WARNINGS: Final[Mapping[str, Both]] = {
             "is there, and ask Alibaba Cloud's support.",
         ),
     ),
+    Kind.COPY_FAILED.value: Both(
+        zh=Text(
+            "服务器端复制未成功",
+            "有 {count} 个文件的内容存储空间中已有，但服务器端复制被拒绝，因此重新上传了内容⟨：{reason}⟩"
+            "⟨（{message}）⟩。例如 {where}。",
+            "备份是完整的，只是多传了数据。请按错误码查明复制被拒绝的原因。",
+        ),
+        en=Text(
+            "Copy on the server not made",
+            "Files whose content the bucket has already ({count}) were sent all the same: a server-side copy was "
+            "refused⟨: {reason}⟩⟨ ({message})⟩. One of them is {where}.",
+            "The backup is complete; it only sent more than it needed to. Find out by the code why copies are refused.",
+        ),
+    ),
+    "copy.failed#right": Both(
+        zh=Text(
+            "服务器端复制被拒绝",
+            "有 {count} 个文件的内容存储空间中已有，但没有权限在服务器端复制，因此重新上传了内容⟨：{reason}⟩"
+            "⟨（{message}）⟩。例如 {where}。",
+            "备份是完整的，只是多传了数据。服务器端复制需要这个前缀下的 `oss:GetObject` 和 `oss:PutObject` 权限"
+            "⟨（OSS 指出缺少 {right}）⟩，请检查角色的策略和存储空间策略。",
+        ),
+        en=Text(
+            "Copy on the server refused",
+            "Files whose content the bucket has already ({count}) were sent all the same: it may not be copied on the "
+            "server⟨: {reason}⟩⟨ ({message})⟩. One of them is {where}.",
+            "The backup is complete; it only sent more than it needed to. A server-side copy needs `oss:GetObject` and "
+            "`oss:PutObject` under the prefix⟨ (OSS says that {right} is missing)⟩: check the role's policy and the "
+            "bucket policy.",
+        ),
+    ),
+    "copy.failed#proof": Both(
+        zh=Text(
+            "服务器端复制无法校验",
+            "有 {count} 个文件的内容存储空间中已有，但服务器端复制的结果无法通过 CRC-64 或 MD5 校验，因此重新上传并"
+            "覆盖了它。例如 {where}。",
+            "备份是完整的：重新上传的内容已通过 CRC-64 校验。如果反复出现，请联系阿里云技术支持。",
+        ),
+        en=Text(
+            "Copy on the server not proven",
+            "Files whose content the bucket has already ({count}) were sent all the same: neither CRC-64 nor MD5 "
+            "proved a server-side copy. One of them is {where}.",
+            "The backup is complete: what was sent is confirmed by CRC-64. If it happens again and again, ask Alibaba "
+            "Cloud's support.",
+        ),
+    ),
     Kind.ROOTS_DROPPED.value: Both(
         zh=Text(
             "有位置不再备份",

@@ -127,6 +127,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "files-to-upload": Word("将上传", "To upload"),
     "files-uploaded-restore": Word("已写入", "Written"),
     "files-to-upload-restore": Word("将写入", "To write"),
+    "files-copied": Word("在服务器端复制", "Copied on the server"),
+    "files-to-copy": Word("将在服务器端复制", "To copy on the server"),
     "files-unchanged": Word("未变化", "Unchanged"),
     "files-removed": Word("源端已删除", "Gone from the source"),
     "files-failed": Word("失败", "Failed"),
@@ -168,6 +170,10 @@ WORDS: Final[Mapping[str, Word]] = {
     "verified-yes": Word(
         "是：本次上传的文件均已通过 CRC-64 校验，其余文件与存储空间列表一致",
         "yes: everything sent confirmed by CRC-64, everything else by the listing",
+    ),
+    "verified-yes-copied": Word(
+        "是：上传的文件均已通过 CRC-64 校验，服务器端复制的文件均已通过 CRC-64 或 MD5 校验，其余文件与存储空间列表一致",
+        "yes: everything sent confirmed by CRC-64, every copy by CRC-64 or MD5, everything else by the listing",
     ),
     "drift": Word("存储空间中的变动", "Drift in the bucket"),
     "drift-count": Word(
@@ -233,6 +239,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "to-remove-line": Word("将从目标删除 {count} 项。", "{count} to remove from the target."),
     "removed-from-target-line": Word("从目标删除 {count} 项。", "{count} removed from the target."),
     "report-file": Word("报告", "Report"),
+    "copied-line": Word("在服务器端复制 {count} 个（{size}）。", "{count} copied on the server ({size})."),
+    "to-copy-line": Word("将在服务器端复制 {count} 个（{size}）。", "{count} to copy on the server ({size})."),
     "failed-line": Word("失败 {count} 个。", "{count} failed."),
     "to-delete-line": Word("将从存储空间删除 {count} 个。", "{count} to remove from the bucket."),
     "deleted-line": Word("从存储空间删除 {count} 个。", "{count} removed from the bucket."),

@@ -9,10 +9,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
+from fastcrc import crc64
+
 from . import conditions, rights, traits
 from .address import check_key, decode
 from .call import Answer, Call
-from .content import simple_etag
+from .content import md5_of, simple_etag
 from .failure import Failure, entity_too_large, invalid_argument
 from .objects import Bucket, Traits, Version
 from .reading import check_readable, find, version_headers
@@ -73,13 +75,23 @@ async def copy(call: Call) -> Answer:
     rights.to_encrypt(call, bucket, described)
     check_overwrite(call, bucket, call.object_key)
     _check_size(call, bucket, given, described)
-    version = _duplicate(call, bucket, given.version, described)
+    version = _duplicate(call, bucket, _altered(call, given.version), described)
     call.store.place(bucket, version)
     headers = {**version_headers(bucket, version), **traits.encryption_headers(described)}
     if given.bucket.facts.versioning:
         headers["x-oss-copy-source-version-id"] = given.version.version_id
     body = element("LastModified", version.modified) + element("ETag", f'"{version.etag}"')
     return Answer(200, {**headers, "ETag": f'"{version.etag}"'}, document("CopyObjectResult", body))
+
+
+def _altered(call: Call, version: Version) -> Version:
+    """The source, or what a fault makes of it."""
+    whole = call.store.shelf.whole(version.pieces)
+    data = call.altered(whole)
+    if data is whole:
+        return version
+    pieces = (call.store.shelf.keep(data),)
+    return replace(version, pieces=pieces, md5=md5_of(data) if version.md5 else b"", crc=crc64.xz(data))
 
 
 def _duplicate(call: Call, bucket: Bucket, version: Version, described: Traits) -> Version:

@@ -10,7 +10,8 @@
 | lose-reply | it is done, and the connection is reset instead of the answer |
 | cut | it is done; Content-Length tells of all bytes, `after` of them come (never all), and then the end; |
 |  | an answer without a body does not come at all |
-| alter | put, part, part-copy, append: byte `after` of what is stored is another one; else: of the answer's body |
+| alter | put, part, append, copy, part-copy: byte `after` of what is stored is another one, and the answer tells of |
+|  | what is stored; else: of the answer's body |
 | drop-header | it is done; `header` is left out of the answer |
 """
 

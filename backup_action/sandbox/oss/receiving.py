@@ -16,7 +16,8 @@ from .content import md5_of
 from .failure import Failure, entity_too_large
 
 _NEED_LENGTH = frozenset({"put", "part", "append", "delete-many"})
-ALTERED = frozenset({"put", "part", "part-copy", "append"})  # kinds whose `alter` fault strikes what is stored
+# Kinds whose `alter` fault strikes what is stored.
+ALTERED = frozenset({"put", "part", "append", "copy", "part-copy"})
 
 
 class Intake:

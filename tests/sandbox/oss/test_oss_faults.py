@@ -143,6 +143,24 @@ def test_alter_what_is_put(cloud: Cloud) -> None:
     assert part.headers["x-oss-hash-crc64ecma"] == str(crc64.xz(b"\x9ebc"))
 
 
+def test_alter_what_is_copied(cloud: Cloud) -> None:
+    """The source stays as it is; the copy is another content, of which the ETag and a HEAD tell the truth."""
+    cloud.put("k", b"abc")
+    source = {"x-oss-copy-source": f"/{BUCKET}/k"}
+    cloud.fault("alter", request="copy", after=1)
+    answer = cloud.send("PUT", "copy", headers=source)
+    assert cloud.get("k") == b"abc" and cloud.get("copy") == b"a\x9dc"
+    assert answer.text("ETag") == f'"{hashlib.md5(cloud.get("copy")).hexdigest().upper()}"'
+    head = cloud.send("HEAD", "copy").headers
+    assert (head["x-oss-hash-crc64ecma"], head["Content-Length"]) == (str(crc64.xz(b"a\x9dc")), "3")
+    cloud.send("PUT", "copy", headers=source)
+    assert cloud.get("copy") == b"abc", "once is once"
+    cloud.fault("alter", request="part-copy")
+    upload = cloud.send("POST", "k", params={"uploads": ""}).text("UploadId") or ""
+    part = cloud.send("PUT", "k", params={"uploadId": upload, "partNumber": "1"}, headers=source)
+    assert (part.text("ETag") or "").strip('"') == hashlib.md5(b"\x9ebc").hexdigest().upper()
+
+
 def test_content_md5_finds_what_was_altered_on_the_way(cloud: Cloud) -> None:
     cloud.fault("alter", request="put")
     answer = cloud.send("PUT", "k", data=b"", headers={"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="})
