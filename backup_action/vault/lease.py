@@ -48,7 +48,10 @@ PARTING: Final = 1.5  # seconds that a release may take; a cancelled job has fiv
 
 
 class Begun(msgspec.Struct, frozen=True, array_like=True):
-    """A multipart upload that is open: of which key, in parts of how many bytes, with headers of which digest."""
+    """A multipart upload that is open: of which key, in parts of how many bytes, with headers of which digest.
+
+    Where parts are copied from an object, that digest is of the stretches too: such an upload is like no other.
+    """
 
     key: str
     upload: str
