@@ -12,6 +12,7 @@ import oss2.models
 import pytest
 from _pytest.mark import ParameterSet
 from box import Box, Ended, disk, uploads
+from reader import Bucket
 from test_story_history import (
     AWKWARD,
     CRC,
@@ -175,6 +176,29 @@ def test_two_files_that_changed_places_cost_no_upload(own: Box, setting: str, si
         assert counts(ended) == ((2, 2 * size, 0, 0) if at == 0 else (0, 0, 2, 2 * size)), ended.text
         assert ended.told.problem_counts == STORED and (at == 0 or sent(own, before) == [])
     assert_whole(own, *trees, bucket=bucket)
+
+
+def test_without_history_what_was_overwritten_before_it_was_copied_is_sent(box: Box) -> None:
+    one, two = content(1), content(2)
+    back_up(box, {"a": one, "b": two}, "--history", "none")
+    ended = back_up(box, {"a": two, "b": one}, "--history", "none")
+    assert counts(ended)[0] + counts(ended)[2] == 2 and ended.told.problem_counts == {"history.off": 1}
+    state = Bucket(box.client(), "p/")
+    last = state.committed()[-1]
+    assert state.read_whole(last) == {"t/a": sha(two), "t/b": sha(one)}
+
+
+def test_copies_of_a_run_that_never_committed_are_found_by_the_next(box: Box) -> None:
+    back_up(box, many("old", 4))
+    box.post("faults", [fault("status", "put", "*.jsonl.zst", status=409, code="FileImmutable")])
+    lay(box, many("new", 4))
+    assert box.run(*command()).code != 0 and len(copied(box)) == 4
+    box.post("faults", [])
+    before = mark(box)
+    ended = back_up(box, many("new", 4))
+    assert counts(ended) == (0, 0, 0, 0) and ended.told.counts.files_unchanged == 4 and not ended.told.problems
+    assert sent(box, before) == [] and asked(box, "copy", before) == 0
+    assert_whole(box, many("old", 4), many("new", 4))
 
 
 @pytest.mark.parametrize("is_versioned", [False, True])
