@@ -12,7 +12,9 @@ import oss2.models
 import pytest
 from _pytest.mark import ParameterSet
 from box import Box, Ended, disk, uploads
+from reader import Bucket
 from test_story_history import (
+    AWKWARD,
     CRC,
     LARGE,
     Tree,
@@ -31,6 +33,7 @@ from test_story_history import (
     where,
 )
 
+from backup_action.core import place
 from backup_action.core.sources import FROM
 
 __all__ = ["own"]
@@ -75,7 +78,7 @@ ALL_RIGHTS = "--allow-static-keys"  # those of the keys; the session of a role m
 STORED = {"keys.stored": 1}  # what is told of them
 
 
-SIZES = {"a": FROM, "b": LIMIT, "c": LIMIT + 1, "sub/large": LARGE}
+SIZES = {AWKWARD: FROM, "b": LIMIT, "c": LIMIT + 1, "sub/large": LARGE}
 
 
 @pytest.mark.parametrize("options", [(), slowly(("--delete",))])
@@ -89,7 +92,7 @@ def test_a_renamed_folder_costs_no_upload(box: Box, is_versioned: bool, options:
     before, bytes_before = mark(box), box.counts()["bytes_in"]
     ended = back_up(box, second, *options, bucket=bucket)
     assert counts(ended) == (0, 0, 4, sum(SIZES.values())) and not ended.told.problems
-    assert sent(box, before) == [] and copied(box, before) == sorted(f"p/t/{name}" for name in second)
+    assert sent(box, before) == [] and copied(box, before) == sorted(f"p/{place.code(f't/{name}')}" for name in second)
     assert box.counts()["bytes_in"] - bytes_before < FROM, "the snapshot, the lease and the record"
     asked_for = set(done(box, "head", "p/t/new/*", before))
     assert asked_for == {"p/t/new/c", "p/t/new/sub/large"}, "of the others the ETag is proof enough"
@@ -173,6 +176,29 @@ def test_two_files_that_changed_places_cost_no_upload(own: Box, setting: str, si
         assert counts(ended) == ((2, 2 * size, 0, 0) if at == 0 else (0, 0, 2, 2 * size)), ended.text
         assert ended.told.problem_counts == STORED and (at == 0 or sent(own, before) == [])
     assert_whole(own, *trees, bucket=bucket)
+
+
+def test_without_history_what_was_overwritten_before_it_was_copied_is_sent(box: Box) -> None:
+    one, two = content(1), content(2)
+    back_up(box, {"a": one, "b": two}, "--history", "none")
+    ended = back_up(box, {"a": two, "b": one}, "--history", "none")
+    assert counts(ended)[0] + counts(ended)[2] == 2 and ended.told.problem_counts == {"history.off": 1}
+    state = Bucket(box.client(), "p/")
+    last = state.committed()[-1]
+    assert state.read_whole(last) == {"t/a": sha(two), "t/b": sha(one)}
+
+
+def test_copies_of_a_run_that_never_committed_are_found_by_the_next(box: Box) -> None:
+    back_up(box, many("old", 4))
+    box.post("faults", [fault("status", "put", "*.jsonl.zst", status=409, code="FileImmutable")])
+    lay(box, many("new", 4))
+    assert box.run(*command()).code != 0 and len(copied(box)) == 4
+    box.post("faults", [])
+    before = mark(box)
+    ended = back_up(box, many("new", 4))
+    assert counts(ended) == (0, 0, 0, 0) and ended.told.counts.files_unchanged == 4 and not ended.told.problems
+    assert sent(box, before) == [] and asked(box, "copy", before) == 0
+    assert_whole(box, many("old", 4), many("new", 4))
 
 
 @pytest.mark.parametrize("is_versioned", [False, True])
@@ -324,7 +350,7 @@ def test_parts_that_are_another_content_make_no_object(box: Box) -> None:
     box.post("faults", [fault("alter", "part-copy", "p/t/new", after=5)])
     ended = back_up(box, second, "--storage-class", "IA")
     assert done(box, "part-copy", "p/t/new") and counts(ended) == (1, LARGE, 0, 0)
-    assert [problem.facts["reason"] for problem in ended.told.problems] == ["stored.mismatch"]
+    assert [problem.facts["cause"] for problem in ended.told.problems] == ["proof"]
     assert_whole(box, first, second)
     assert uploads(box) == []
 

@@ -33,6 +33,7 @@ _SENDABLE: Final = (
 )  # fmt: skip
 _MOVED: Final = "PreconditionFailed"  # another object stands there
 _FROZEN: Final = "InvalidObjectState"  # one of an Archive class, which must be thawed before
+_UNPROVEN: Final = {"cause": "proof"}
 _LARGE: Final = "EntityTooLarge"  # for one request, where class or encryption change
 
 
@@ -68,8 +69,8 @@ class Copies:
                     continue
                 if told.kind not in _SENDABLE:
                     raise
-                return _failed(read_as, told)
-            return written or _failed(read_as)
+                return _refused(read_as, told)
+            return written or Problem(Kind.COPY_FAILED, read_as.path, _UNPROVEN)
         return None
 
     async def _places(self, source: Source, read_as: Entry) -> AsyncIterator[tuple[str, str, str]]:
@@ -115,9 +116,10 @@ def _etag(answer: Answer) -> str:
         return ""
 
 
-def _failed(read_as: Entry, told: Problem | None = None) -> Problem:
-    facts = told.facts if told else {}
-    kept = {name: facts[name] for name in ("right", "message", "request-id", "ec") if facts.get(name)}
-    cause = {"cause": "right"} if told and told.kind is Kind.OSS_RIGHT else {} if told else {"cause": "proof"}
-    reason = (facts.get("code") or told.kind.value) if told else ""
-    return Problem(Kind.COPY_FAILED, read_as.path, {**cause, **({"reason": reason} if reason else {}), **kept})
+def _refused(read_as: Entry, told: Problem) -> Problem:
+    """The Problem of a copy that came to nothing. Of parts it may be that their whole is not proven."""
+    if told.kind in (Kind.STORED_MISMATCH, Kind.OSS_MALFORMED):
+        return Problem(Kind.COPY_FAILED, read_as.path, _UNPROVEN)
+    cause = {"cause": "right"} if told.kind is Kind.OSS_RIGHT else {}
+    support = {name: fact for name, fact in told.facts.items() if name in ("message", "request-id", "ec")}
+    return Problem(Kind.COPY_FAILED, read_as.path, {**cause, "reason": told.facts.get("code", ""), **support})

@@ -84,16 +84,15 @@ _WARNINGS: Final[Mapping[str, Both]] = {
             "服务器端复制被拒绝",
             "有 {count} 个文件的内容存储空间中已有，但没有权限在服务器端复制，因此重新上传了内容⟨：{reason}⟩"
             "⟨（{message}）⟩。例如 {where}。",
-            "备份是完整的，只是多传了数据。服务器端复制需要这个前缀下的 `oss:GetObject` 和 `oss:PutObject` 权限"
-            "⟨（OSS 指出缺少 {right}）⟩，请检查角色的策略和存储空间策略。",
+            "备份是完整的，只是多传了数据。服务器端复制需要这个前缀下的 `oss:GetObject` 和 `oss:PutObject` 权限，请检查"
+            "角色的策略和存储空间策略。",
         ),
         en=Text(
             "Copy on the server refused",
             "Files whose content the bucket has already ({count}) were sent all the same: it may not be copied on the "
             "server⟨: {reason}⟩⟨ ({message})⟩. One of them is {where}.",
             "The backup is complete; it only sent more than it needed to. A server-side copy needs `oss:GetObject` and "
-            "`oss:PutObject` under the prefix⟨ (OSS says that {right} is missing)⟩: check the role's policy and the "
-            "bucket policy.",
+            "`oss:PutObject` under the prefix: check the role's policy and the bucket policy.",
         ),
     ),
     "copy.failed#proof": Both(
