@@ -149,7 +149,7 @@ def main(words: Sequence[str]) -> int:
     if len(words) != 2:
         sys.stderr.write("usage: python benchmarks/chart.py RESULTS.json CHART.svg\n")
         return 2
-    Path(words[1]).write_text(drawn(json.loads(Path(words[0]).read_text())))
+    Path(words[1]).write_text(drawn(json.loads(Path(words[0]).read_text(encoding="utf-8"))), encoding="utf-8")
     return 0
 
 

@@ -148,9 +148,9 @@ def main(words: Sequence[str]) -> int:
             sys.stderr.write(f"{error}\n")
             return 2
     results = document(arguments, chosen, absent, rows)
-    arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     target = arguments.chart or arguments.out.with_name("chart.svg")
-    target.write_text(chart.drawn(results))
+    target.write_text(chart.drawn(results), encoding="utf-8")
     sys.stdout.write(figures.table(results["rows"]) + "\n")
     return int(any(run.failure for row in rows for run in row.runs))
 

@@ -69,11 +69,12 @@ fn check() {
     assert_eq!(md5(&[b'a'; 63]), "b06521f39153d618550606be297466d5");
     assert_eq!(md5(&[b'a'; 120]), "5f61c0ccad4cac44c75ff505e1f1e537");
     assert_eq!(moment(951_782_400), ("2000-02-29T00:00:00.000Z".into(), "Tue, 29 Feb 2000 00:00:00 GMT".into()));
-    let bytes: Vec<u8> = (0..16 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let size = if cfg!(debug_assertions) { 1 << 20 } else { 64 << 20 };
+    let bytes: Vec<u8> = (0..size).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let started = Instant::now();
     let whole = crc64([bytes.as_slice()]);
     let passed = started.elapsed().as_secs_f64();
-    for at in [0, 1, 15, 17, 1_000_003] {
+    for at in [0, 1, 15, 17, 500_003] {
         assert_eq!(joined(crc64([&bytes[..at]]), crc64([&bytes[at..]]), (bytes.len() - at) as u64), whole);
         assert_eq!(crc64([&bytes[..at], &bytes[at..]]), whole);
     }

@@ -6,6 +6,7 @@ Every tool backs the same folder up to one bucket of the same server, without a 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -128,8 +129,9 @@ def _is_program(path: Path) -> bool:
 
 
 def version_of(tool: Tool) -> str:
-    """The first line that the tool says of itself."""
+    """The version that the tool says it is; "unknown" where it does not start."""
     done = subprocess.run(
         tool.words(tool.version, {}), capture_output=True, text=True, errors="replace", check=False, timeout=60
     )
-    return (done.stdout or done.stderr).strip().split("\n")[0] if done.returncode == 0 else "unknown"
+    found = re.search(r"\d+(\.\d+)+", done.stdout) if done.returncode == 0 else None
+    return found[0] if found else "unknown"

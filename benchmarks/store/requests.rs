@@ -240,13 +240,16 @@ fn list_parts(store: &Store, request: &Request, bucket: &str, key: &str) -> Answ
     store.count("list_parts");
     let uploads = store.uploads.lock().unwrap();
     let Some(upload) = uploads.get(request.asked("uploadId")) else { return Answer::error(404, "NoSuchUpload") };
+    let changed = moment(now()).0; // of a part nobody looks at it
     let told = |(number, part): (&u32, &Part)| {
         let etag = request.etag(&format!("{:032x}-1", part.crc));
-        format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag><Size>{}</Size></Part>", part.size)
+        let fields = format!("<PartNumber>{number}</PartNumber><ETag>{etag}</ETag><Size>{}</Size>", part.size);
+        format!("<Part>{fields}<LastModified>{changed}</LastModified></Part>")
     };
-    let names =
-        format!("<Bucket>{}</Bucket><Key>{}</Key><IsTruncated>false</IsTruncated>", escaped(bucket), escaped(key));
-    Answer::xml(200, "ListPartsResult", &(names + &upload.parts.iter().map(told).collect::<String>()))
+    let last = upload.parts.keys().last().copied().unwrap_or(0);
+    let head = format!("<Bucket>{}</Bucket><Key>{}</Key>", escaped(bucket), escaped(key));
+    let end = format!("<NextPartNumberMarker>{last}</NextPartNumberMarker><IsTruncated>false</IsTruncated>");
+    Answer::xml(200, "ListPartsResult", &(head + &end + &upload.parts.iter().map(told).collect::<String>()))
 }
 
 fn complete(store: &Store, request: &Request, bucket: &str, key: &str) -> Answer {
