@@ -19,8 +19,8 @@ FACTS = 130  # bytes of a snapshot for each file, compressed: its two checksums 
 OWN = 2_500  # bytes of what a run writes besides: lease, ledger, heads, an index
 OTHERS = ("github.token", "github.openid-configuration", "github.jwks", "sts.AssumeRoleWithOIDC", "dingtalk.send")
 
-# A backup lists to find its parent and what is there, reads the parent and its record, writes lease, snapshot and a record
-# of its own, and asks once whether the snapshot stands. A file is one object of the layout tree; a large one is proven.
+# A backup lists to find its parent and what is there, reads the parent and its record, writes lease, snapshot and its
+# own record, and asks whether the snapshot stands. A file is one object of the layout tree; a large one is proven.
 TREE = {
     "fresh": {"list": 4, "put": FILES + 3, "head": 3, "initiate": 1, "part": 3, "complete": 1},
     "noop": {"list": 4, "get": 2, "put": 3, "head": 1},
