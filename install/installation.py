@@ -29,6 +29,7 @@ OLDEST_PIP = (22, 3)  # of October 2022
 HERE = Path(__file__).resolve().parent
 DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 DETAIL_LINES = 15
+LARGEST = 5  # packages that are told by name
 
 _KEPT = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|NETRC|XDG_(CACHE|CONFIG)_HOME|XDG_CONFIG_DIRS|LD_LIBRARY_PATH"
@@ -37,6 +38,7 @@ _KEPT = re.compile(
     r"|PIP_(CONFIG_FILE|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY"
     r"|KEYRING_PROVIDER|CACHE_DIR|NO_CACHE_DIR|USE_FEATURE|USE_DEPRECATED)"
 )
+_SIZE = re.compile(r",(\d+)$", re.MULTILINE)  # in a line of a package's RECORD
 _INDEX_CHOICES = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 
 # Says where pip lies, and which it is.
@@ -44,7 +46,7 @@ _WHERE = (
     "import os, pip; print(pip.__version__); print(os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))))"
 )
 
-# Imports all that the program imports, at its start or later: that proves it whole, and leaves the bytecode of it alone.
+# Imports all that the program imports, at its start or later: that proves it whole, and leaves bytecode of just that.
 _PROOF = """import importlib, pkgutil, backup_action
 for found in pkgutil.walk_packages(backup_action.__path__, "backup_action."):
     if not found.name.startswith("backup_action.sandbox") and not found.name.endswith((".__main__", ".unpack")):
@@ -151,10 +153,15 @@ def install_packages(pip: Pip, python: Path, place: Path, lock: Path, *more: str
 
 
 def contents(folder: Path) -> str:
-    """How many packages an environment has, and of what size, as a sentence."""
-    packages = list(Path(_site(folder)).glob("*.dist-info"))
-    size = sum(os.lstat(Path(above, name)).st_size for above, _, names in os.walk(folder) for name in names)
-    return f"{len(packages)} packages and the program are installed, {size / 1e6:.0f} MB"
+    """How many packages an environment has, of what size, and which are the largest, as a sentence."""
+    records = {path.parent.name.split("-")[0]: path for path in Path(_site(folder)).glob("*.dist-info/RECORD")}
+    sizes = {name: sum(map(int, _SIZE.findall(path.read_text("utf-8")))) for name, path in records.items()}
+    whole = sum(os.lstat(Path(above, name)).st_size for above, _, names in os.walk(folder) for name in names)
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
+    told = ", ".join(f"{name} {sizes[name] / 1e6:.1f}" for name in largest)
+    return (
+        f"{len(sizes)} packages and the program are installed, {whole / 1e6:.1f} MB; the largest are {told or 'none'}"
+    )
 
 
 def children(environ: Mapping[str, str]) -> dict[str, str]:
