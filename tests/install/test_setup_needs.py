@@ -35,8 +35,8 @@ def locked() -> set[str]:
     return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "install/runtime.txt").read_text(), re.MULTILINE))
 
 
-def run(packages: set[str]) -> subprocess.CompletedProcess[str]:
-    code = HIDING + installation._PROOF + SANDBOX
+def run(packages: set[str], more: str = "") -> subprocess.CompletedProcess[str]:
+    code = HIDING + installation._PROOF + SANDBOX + more
     command = [sys.executable, "-I", "-B", "-W", "ignore", "-c", code, json.dumps(sorted(packages))]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -50,6 +50,16 @@ def test_a_package_that_is_missing_is_noticed() -> None:
     """The test above is one: of packages that others need only, and of those that are imported late."""
     for name in ("jmespath", "darabonba-core", "actions-toolkit"):
         assert name in locked() and run(locked() - {name}).returncode == 1, name
+
+
+def test_every_package_of_the_lock_is_imported() -> None:
+    """So none is installed that nothing needs; one that this Python has no use for is not there at all."""
+    idle = "\nloaded = {name.split('.')[0] for name in sys.modules}"
+    idle += "\nneeded = {plain(name) for top in loaded for name in providers.get(top, ())}"
+    idle += "\nthere = {plain(told.name) for told in metadata.distributions()}"
+    idle += "\nprint(*sorted(shown & there - needed))"
+    done = run(locked(), idle)
+    assert done.returncode == 0 and done.stdout.split() == ["ready"], done.stdout + done.stderr
 
 
 def test_no_package_is_both_locked_and_left_out() -> None:
