@@ -1,19 +1,22 @@
-"""Fills an environment: a virtual environment, the build requirements, the locked packages, our own code.
+"""Fills an environment: a virtual environment, the locked packages, our own code, and nothing else.
 
-Every package is checked against the hash in its lock, the build requirements too: left alone, pip would fetch the
-newest setuptools, unhashed, to build what the index has as source only (oss2, crcmod, alibabacloud-tea). So the index
-need not be trusted, and pip's own configuration (pip.conf, PIP_*, proxies, certificates) stays in force as the machine
-has it; only what would put packages elsewhere is kept out. The children get a few variables and no secret of the job.
+Every package is checked against the hash in its lock. So the index need not be trusted, and pip's own configuration
+(pip.conf, PIP_*, proxies, certificates) stays in force as the machine has it; only what would put packages elsewhere is
+kept out. The pip is the machine's own; neither it nor anything that builds is put into the environment. What the index
+has as source only becomes a wheel without being run: backend/ says how.
+
+An environment for development is another matter: it has pip and setuptools, locked too, and builds as setup.py says.
+The children get a few variables and no secret of the job.
 """
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import venv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,10 +25,11 @@ import messages
 from messages import SetupError
 from recipe import Recipe
 
-OLDEST_PIP = (22, 3)  # the first one that knows --python
-OWN_FILES = ("pyproject.toml", "install/runtime.in", "README.md", "LICENSE")
+OLDEST_PIP = (22, 3)  # of October 2022
+HERE = Path(__file__).resolve().parent
 DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 DETAIL_LINES = 15
+LARGEST = 5  # packages that are told by name
 
 _KEPT = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|NETRC|XDG_(CACHE|CONFIG)_HOME|XDG_CONFIG_DIRS|LD_LIBRARY_PATH"
@@ -34,12 +38,22 @@ _KEPT = re.compile(
     r"|PIP_(CONFIG_FILE|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY"
     r"|KEYRING_PROVIDER|CACHE_DIR|NO_CACHE_DIR|USE_FEATURE|USE_DEPRECATED)"
 )
+_SIZE = re.compile(r",(\d+)$", re.MULTILINE)  # in a line of a package's RECORD
 _INDEX_CHOICES = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 
-# Runs pip from inside a wheel, as ensurepip does.
-_FROM_WHEEL = """import runpy, sys
-sys.path.insert(0, sys.argv.pop(1))
-runpy.run_module("pip", run_name="__main__", alter_sys=True)"""
+# Says where pip lies, and which it is.
+_WHERE = (
+    "import os, pip; print(pip.__version__); print(os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))))"
+)
+
+# Imports all that the program imports, at its start or later: that proves it whole, and leaves bytecode of just that.
+_PROOF = """import importlib, pkgutil, backup_action
+for found in pkgutil.walk_packages(backup_action.__path__, "backup_action."):
+    if not found.name.startswith("backup_action.sandbox") and not found.name.endswith((".__main__", ".unpack")):
+        importlib.import_module(found.name)
+for name in getattr(backup_action, "IMPORTED_LATER", ()):
+    importlib.import_module(name)
+print("ready")"""
 
 _NOT_THERE = re.compile(r"No matching distribution found")
 _NETWORK = re.compile(
@@ -57,22 +71,23 @@ class Pip:
     """
 
     def __init__(self, environ: Mapping[str, str], lock: int | None, *, retries: int, timeout: int) -> None:
-        self.environ = environ
+        self.environ = dict(environ)
         self._inherited = () if lock is None else (lock,)
         self._options = ("--retries", str(retries), "--timeout", str(timeout), "--progress-bar", "off")
 
     def install(self, command: Sequence[str], what: str, *arguments: str) -> None:
         """Runs `pip install`; `what` names the things to install, for the sentence when it fails."""
-        code, output = self._run([*command, "install", "--no-input", "--no-color", *self._options, *arguments])
+        code, output = self.run([*command, "install", "--no-input", "--no-color", *self._options, *arguments])
         if code != 0:
             raise failure(what, output)
 
     def ask(self, command: Sequence[str], *arguments: str) -> str:
         """What a command prints, or an empty text when it fails; for probing."""
-        code, output = self._run([*command, *arguments])
+        code, output = self.run([*command, *arguments])
         return output if code == 0 else ""
 
-    def _run(self, command: Sequence[str]) -> tuple[int, str]:
+    def run(self, command: Sequence[str]) -> tuple[int, str]:
+        """Exit code and output, stdout and stderr as they came."""
         child = subprocess.Popen(  # noqa: S603 - no shell; each word is ours or a path
             command,
             env=self.environ,
@@ -80,7 +95,7 @@ class Pip:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=self._inherited,
-            process_group=0,  # with --python, pip starts another pip: both are stopped, or one would go on installing
+            process_group=0,  # what builds is a child of pip: both are stopped
         )
         try:
             output, _ = child.communicate()
@@ -108,24 +123,45 @@ def install(
     _create(folder)
     python = folder / "bin" / "python"
     pip = Pip(children(environ), lock, retries=retries, timeout=timeout)
-    first = first_pip(pip, python)
+    place = first_pip(pip)
     if index:
-        pip.environ = only_index(pip, first, index)
+        pip.environ = only_index(pip, command(python, place, recipe.lock), index)
     messages.say(f"installing the packages of {recipe.lock.name}; later runs find them ready")
-    build = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(recipe.build_lock))
-    pip.install(first, "The build requirements", *build)
-    install_packages(pip, python, recipe.lock)
     if recipe.editable:
+        build = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(recipe.build_lock))
+        pip.install(command(python, place, recipe.build_lock), "The build requirements", *build)
+        install_packages(pip, python, place, recipe.lock)
         _link(folder, recipe.source)
     else:
-        _install_own_code(pip, python, recipe.source)
-    _check(pip, python)
+        # For what builds, in a folder that is not ours to write to; pip itself looks at neither.
+        pip.environ |= {"PYTHONPATH": str(HERE / "backend"), "PYTHONDONTWRITEBYTECODE": "1"}
+        install_packages(pip, python, place, recipe.lock, "--use-pep517", "--no-compile")
+        _copy_own_code(folder, recipe.source)
+    _prove(pip, python)
+    messages.say(contents(folder))
 
 
-def install_packages(pip: Pip, python: Path, lock: Path) -> None:
-    """Installs what the lock names, by the environment's own pip; sources are built with what the environment has."""
-    arguments = ("--require-hashes", "--no-deps", "--no-build-isolation", "-r", str(lock))
-    pip.install([str(python), "-I", "-m", "pip"], "The locked packages", *arguments)
+def command(python: Path, place: Path, lock: Path) -> list[str]:
+    """The pip of that place, run by the environment's Python, for what the lock names."""
+    return [str(python), "-I", str(HERE / "narrow.py"), str(place), str(lock)]
+
+
+def install_packages(pip: Pip, python: Path, place: Path, lock: Path, *more: str) -> None:
+    """Installs what the lock names; sources are built with what the environment, or PYTHONPATH, has."""
+    arguments = ("--require-hashes", "--no-deps", "--no-build-isolation", *more, "-r", str(lock))
+    pip.install(command(python, place, lock), "The locked packages", *arguments)
+
+
+def contents(folder: Path) -> str:
+    """How many packages an environment has, of what size, and which are the largest, as a sentence."""
+    records = {path.parent.name.split("-")[0]: path for path in Path(_site(folder)).glob("*.dist-info/RECORD")}
+    sizes = {name: sum(map(int, _SIZE.findall(path.read_text("utf-8")))) for name, path in records.items()}
+    whole = sum(os.lstat(Path(above, name)).st_size for above, _, names in os.walk(folder) for name in names)
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
+    told = ", ".join(f"{name} {sizes[name] / 1e6:.1f}" for name in largest)
+    return (
+        f"{len(sizes)} packages and the program are installed, {whole / 1e6:.1f} MB; the largest are {told or 'none'}"
+    )
 
 
 def children(environ: Mapping[str, str]) -> dict[str, str]:
@@ -153,19 +189,18 @@ def only_index(pip: Pip, command: Sequence[str], index: str) -> dict[str, str]:
     return carried | kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index}
 
 
-def first_pip(pip: Pip, python: Path) -> list[str]:
-    """The command of a pip that can install into an environment that has none yet.
+def first_pip(pip: Pip) -> Path:
+    """The folder, or the wheel, in which this machine has a pip.
 
     Raises SetupError with the package to install when this interpreter comes without any.
     """
-    outer = [sys.executable, "-I", "-m", "pip"]
-    version = re.match(r"pip (\d+)\.(\d+)", pip.ask(outer, "--version"))
-    if version and (int(version[1]), int(version[2])) >= OLDEST_PIP:
-        return [*outer, "--python", str(python)]
+    version, _, place = pip.ask([sys.executable, "-I", "-c", _WHERE]).strip().partition("\n")
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST_PIP:
+        return Path(place)
     for wheel in _pip_wheels():
-        command = [str(python), "-I", "-c", _FROM_WHEEL, str(wheel)]
-        if pip.ask(command, "--version"):
-            return command
+        if pip.ask([sys.executable, "-I", str(HERE / "narrow.py"), str(wheel), os.devnull, "--version"]):
+            return wheel
     raise SetupError(
         1, f"{sys.executable} comes without pip; install it (Debian, Ubuntu: apt-get install python3-venv)."
     )
@@ -184,28 +219,29 @@ def _create(folder: Path) -> None:
         raise SetupError(1, f"No virtual environment can be made in {folder}: {error}. Use another folder.") from error
 
 
+def _site(folder: Path) -> str:
+    return sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
+
+
 def _link(folder: Path, source: Path) -> None:
-    place = sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
-    Path(place, "oss-backup-checkout.pth").write_bytes(os.fsencode(source) + b"\n")
+    Path(_site(folder), "oss-backup-checkout.pth").write_bytes(os.fsencode(source) + b"\n")
 
 
-def _install_own_code(pip: Pip, python: Path, source: Path) -> None:
-    """Builds from a copy, since a build writes beside its sources and the action's folder is not ours."""
+def _copy_own_code(folder: Path, source: Path) -> None:
+    """Puts the program into the environment, and the command `oss-backup` beside its python."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
-    with tempfile.TemporaryDirectory(prefix="oss-backup-source-", ignore_cleanup_errors=True) as name:
-        copy = Path(name)
-        shutil.copytree(source / "backup_action", copy / "backup_action", ignore=unwanted)
-        for own in OWN_FILES:
-            if (source / own).exists():
-                (copy / own).parent.mkdir(exist_ok=True)
-                shutil.copyfile(source / own, copy / own)
-        arguments = ("--no-deps", "--no-build-isolation", "--no-index", str(copy))
-        pip.install([str(python), "-I", "-m", "pip"], "The program", *arguments)
+    shutil.copytree(source / "backup_action", Path(_site(folder), "backup_action"), ignore=unwanted)
+    script = folder / "bin" / "oss-backup"
+    python = shlex.quote(os.fsdecode(folder / "bin" / "python"))
+    script.write_bytes(os.fsencode(f'#!/bin/sh\nexec {python} -I -m backup_action "$@"\n'))
+    script.chmod(0o755)
 
 
-def _check(pip: Pip, python: Path) -> None:
-    if not pip.ask([str(python), "-I", "-c", "import backup_action; print('ready')"]):
-        raise SetupError(1, f"The environment was made, but {python} cannot import backup_action. Please report it.")
+def _prove(pip: Pip, python: Path) -> None:
+    code, output = pip.run([str(python), "-I", "-c", _PROOF])
+    if code != 0:
+        sentence = f"The environment was made, but {python} cannot import all of the program. Please report it."
+        raise SetupError(1, sentence, "\n".join(output.splitlines()[-DETAIL_LINES:]))
 
 
 def failure(what: str, output: str) -> SetupError:

@@ -14,7 +14,7 @@ class Recipe(NamedTuple):
     source: Path
     """The checkout: pyproject.toml and backup_action/."""
     build_lock: Path
-    """Hashed requirements, all wheels, that build the source-only packages and our own code: pip, setuptools."""
+    """Hashed requirements, all wheels, that an environment for development builds with: setuptools; and its pip."""
     lock: Path
     """Hashed requirements of the program, or of its tests."""
     editable: bool = False

@@ -25,7 +25,9 @@ heading 'ruff format'
 
 heading 'mypy'
 "$python" -I -m mypy --cache-dir "$caches/mypy"
-"$python" -I -m mypy --cache-dir "$caches/mypy" install/*.py # scripts beside each other, no package
+for folder in install benchmarks; do # scripts beside each other, no packages
+  "$python" -I -m mypy --cache-dir "$caches/mypy" "$folder"/*.py
+done
 
 heading 'shellcheck'
 find . -name .git -prune -o -name '*.sh' -exec "$tools/shellcheck" {} +

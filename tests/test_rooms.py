@@ -97,6 +97,17 @@ def test_a_room_is_a_room(path: Path) -> None:
     assert not [(name, lines) for name, lines in functions(path) if lines > 40]
 
 
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("install/**/*.py")]), ids=lambda path: path.name
+)
+def test_a_script_is_a_room_too(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+    assert ast.get_docstring(ast.parse(path.read_text())), "a script says what it is"
+    assert path.stem not in FORBIDDEN
+    assert not [(name, lines) for name, lines in functions(path) if lines > 40]
+    assert not imports(path), "scripts start the program as anybody does, as a process"
+
+
 def test_the_journey_of_a_backup_is_one_function_of_at_most_40_lines() -> None:
     journey = dict(functions(PACKAGE / "commands/backup.py"))["backup"]
     assert 15 < journey <= 40
@@ -120,5 +131,5 @@ def test_tests_mock_none_of_our_code() -> None:
 def test_no_text_of_the_project_knows_a_machine_of_ours() -> None:
     ignored = {".git", "__pycache__"}
     for path in ROOT.rglob("*"):
-        if path.is_file() and not ignored & set(path.parts) and path.suffix in {".py", ".md", ".sh", ".yml", ".toml"}:
+        if path.is_file() and not ignored & set(path.parts) and path.suffix in {".py", ".md", ".sh", ".yml", ".toml", ".rs", ".json", ".svg"}:
             assert not re.search(r"(?<![\w.])/(work|root)/", path.read_text(errors="replace")), path.name

@@ -22,6 +22,8 @@ class Checkout:
             place.mkdir(parents=True)
         for script in [*(ROOT / "install").glob("*.py"), ROOT / "install" / "setup.sh"]:
             shutil.copy(script, self.folder / "install")
+        unwanted = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "install" / "backend", self.folder / "install" / "backend", ignore=unwanted)
         (self.folder / "backup_action" / "__init__.py").write_text("answer = 42\n")
         (self.folder / "pyproject.toml").write_text(
             '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'

@@ -38,18 +38,18 @@ def problem(done: subprocess.CompletedProcess[str], code: int) -> str:
     return done.stderr.splitlines()[-1]
 
 
+Whole = tuple[Checkout, subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture(scope="module")
-def whole(
-    tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, tuple[str, bytes]]
-) -> Iterator[tuple[Checkout, subprocess.CompletedProcess[str]]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """A checkout whose lock has a wheel and a source distribution, set up once, in an environment full of traps."""
     with wheel_index.serving() as index:
         made = Checkout(tmp_path_factory.mktemp("whole"), index)
-        build = [index.add(project, *wheels[project]) for project in ("pip", "setuptools")]
         small = index.add("small", *wheel_index.wheel("small", "1.0", {"small.py": "size = 1\n"}))
-        index.add("other", *wheel_index.wheel("other", "1.0", {"other.py": ""}))
-        seen = index.add("seen", *wheel_index.source("seen", "1.0", SEES))
-        made.lock(build="".join(build), packages=small + seen)
+        runs = f"open({str(made.home / 'ran')!r}, 'w')\n"
+        seen = index.add("seen", *wheel_index.source("seen", "1.0", runs, is_package=True))
+        made.lock(build="", packages=small + seen)
         traps = {
             "PYTHONPATH": str(made.home),
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "secret",
@@ -67,8 +67,23 @@ def whole(
         yield made, done
 
 
+@pytest.fixture(scope="module")
+def developed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, tuple[str, bytes]]) -> Iterator[Whole]:
+    """The same for development, where a source distribution is built as its setup.py says."""
+    with wheel_index.serving() as index:
+        made = Checkout(tmp_path_factory.mktemp("developed"), index)
+        build = [index.add(project, *wheels[project]) for project in ("pip", "setuptools")]
+        index.add("other", *wheel_index.wheel("other", "1.0", {"other.py": ""}))
+        seen = index.add("seen", *wheel_index.source("seen", "1.0", SEES))
+        made.lock(build="".join(build), packages=seen)
+        secrets = {"PYTHONPATH": "/x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "secret", "INPUT_DINGTALK_SECRET": "secret"}
+        done = made.run("--dev", environ=made.environ(**secrets, SSLKEYLOGFILE=str(made.home / "keys")))
+        assert done.returncode == 0, done.stderr
+        yield made, done
+
+
 def test_the_python_is_the_only_line_on_stdout_and_the_output(
-    whole: tuple[Checkout, subprocess.CompletedProcess[str]],
+    whole: Whole,
 ) -> None:
     made, done = whole
     (python,) = done.stdout.splitlines()
@@ -77,16 +92,45 @@ def test_the_python_is_the_only_line_on_stdout_and_the_output(
     assert done.stderr.splitlines()[0].startswith("oss-backup set-up: Python 3.")
 
 
-def test_the_packages_and_our_code_are_installed(whole: tuple[Checkout, subprocess.CompletedProcess[str]]) -> None:
+def test_the_packages_and_our_code_are_installed(whole: Whole) -> None:
     made, done = whole
     python = done.stdout.strip()
     assert ask(python, "import small, seen, backup_action; print(small.size, backup_action.answer)") == "1 42"
     assert ask(python, "import backup_action; print(backup_action.__file__)").startswith(str(made.cache))
+    command = Path(python).with_name("oss-backup").read_text()
+    assert command.startswith("#!/bin/sh\n") and f"{python} -I -m backup_action" in command
     assert not (made.home / "target").exists() and not (made.home / "keys").exists()
 
 
-def test_a_build_sees_no_secret_of_the_job(whole: tuple[Checkout, subprocess.CompletedProcess[str]]) -> None:
-    seen = ask(whole[1].stdout.strip(), "import seen, json; print(json.dumps(seen.variables))")
+def test_there_is_nothing_else_in_it_and_its_size_is_told(whole: Whole) -> None:
+    _, done = whole
+    python = done.stdout.strip()
+    site = Path(ask(python, "import small, os; print(os.path.dirname(small.__file__))"))
+    packages = {"small.py", "small-1.0.dist-info", "seen", "seen-1.0.dist-info", "backup_action"}
+    assert {path.name for path in site.iterdir()} - {"__pycache__"} == packages
+    assert re.search(
+        r"set-up: 2 packages and the program are installed, \d+\.\d MB; the largest are \w+ 0\.0", done.stderr
+    )
+
+
+def test_a_source_becomes_a_wheel_without_being_run(whole: Whole) -> None:
+    made, done = whole
+    told = (
+        "import seen, importlib.metadata as m; d = m.distribution('seen'); print(seen.built, d.version, len(d.files))"
+    )
+    assert ask(done.stdout.strip(), told).split()[:2] == ["True", "1.0"]
+    assert not (made.home / "ran").exists()
+
+
+def test_bytecode_is_made_of_what_the_program_imports_and_of_nothing_else(checkout: Checkout) -> None:
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    found = {path.name.split(".")[0] for path in Path(done.stdout.strip()).parents[1].rglob("*.pyc")}
+    assert "__init__" in found and "small" not in found
+
+
+def test_a_build_sees_no_secret_of_the_job(developed: Whole) -> None:
+    seen = ask(developed[1].stdout.strip(), "import seen, json; print(json.dumps(seen.variables))")
     names = set(json.loads(seen))
     assert {"PATH", "HOME", "PIP_INDEX_URL"} <= names
     assert not names & {"PYTHONPATH", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "INPUT_DINGTALK_SECRET", "SSLKEYLOGFILE"}
@@ -94,19 +138,19 @@ def test_a_build_sees_no_secret_of_the_job(whole: tuple[Checkout, subprocess.Com
 
 
 def test_a_warm_set_up_asks_no_index_and_starts_no_pip(
-    whole: tuple[Checkout, subprocess.CompletedProcess[str]],
+    whole: Whole,
 ) -> None:
     made, first = whole
     assert made.index
     asked = len(made.index.asked)
     again = made.run(environ=made.environ(INPUT_INDEX_URL="", TMPDIR="/nowhere"))
     assert (again.returncode, again.stdout) == (0, first.stdout)
-    assert len(again.stderr.splitlines()) == 1
+    assert len(again.stderr.splitlines()) == 1, "which Python; nothing is installed"
     assert len(made.index.asked) == asked
 
 
 def test_the_printed_key_is_the_name_of_the_environment(
-    whole: tuple[Checkout, subprocess.CompletedProcess[str]],
+    whole: Whole,
 ) -> None:
     made, _ = whole
     assert made.run("--print-key").stdout.split() == made.environments()
@@ -168,7 +212,7 @@ def test_a_cancelled_set_up_stops_at_once_and_leaves_nothing(number: signal.Sign
     checkout.index.held = "pip-"
     job = subprocess.Popen(checkout.command("--dev"), env=checkout.environ(), stdout=subprocess.PIPE)
     assert checkout.index.reached.wait(60)
-    assert len(processes_of(checkout)) == 2, "pip, and the pip that it starts in the environment"
+    assert len(processes_of(checkout)) == 1, "pip, run by the environment's Python"
     job.send_signal(number)
     assert job.communicate()[0] == b""
     assert job.returncode == 128 + number
@@ -201,11 +245,11 @@ def test_a_build_requirement_that_is_not_the_locked_one_is_refused(checkout: Che
 
 
 @pytest.fixture
-def packages(whole: tuple[Checkout, subprocess.CompletedProcess[str]], tmp_path: Path) -> Callable[[str], str]:
+def packages(developed: Whole, tmp_path: Path) -> Callable[[str], str]:
     """Installs a lock's text into the environment that was made above; returns what is said when it is refused."""
 
     def install(text: str) -> str:
-        made, done = whole
+        made, done = developed
         (tmp_path / "lock.txt").write_text(text)
         pip = installation.Pip(
             installation.children(made.environ(PIP_INDEX_URL=made.index.url if made.index else "")),
@@ -214,7 +258,8 @@ def packages(whole: tuple[Checkout, subprocess.CompletedProcess[str]], tmp_path:
             timeout=20,
         )
         with pytest.raises(messages.SetupError) as caught:
-            installation.install_packages(pip, Path(done.stdout.strip()), tmp_path / "lock.txt")
+            place = installation.first_pip(pip)
+            installation.install_packages(pip, Path(done.stdout.strip()), place, tmp_path / "lock.txt")
         assert caught.value.code == 1
         messages.explain(caught.value)
         return caught.value.sentence
@@ -237,16 +282,16 @@ def test_a_package_that_the_index_lacks(packages: Callable[[str], str]) -> None:
 
 def test_what_a_failing_build_prints_cannot_give_the_runner_a_command(
     packages: Callable[[str], str],
-    whole: tuple[Checkout, subprocess.CompletedProcess[str]],
+    developed: Whole,
     monkeypatch: pytest.MonkeyPatch,
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
-    assert whole[0].index
+    assert developed[0].index
     hostile = (
         r"print('::add-mask::x\n  ::error::y\r::stop-commands::z\n##[error]w\x1b[31m', flush=True); raise SystemExit(9)"
     )
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    packages(whole[0].index.add("hostile", *wheel_index.source("hostile", "1.0", hostile)))
+    packages(developed[0].index.add("hostile", *wheel_index.source("hostile", "1.0", hostile)))
     said = capfdbinary.readouterr().err
     lines = re.split(b"[\r\n]", said.rstrip(b"\n"))
     assert [line for line in lines if line.lstrip().startswith(b"::")] == lines[-1:]
@@ -334,6 +379,18 @@ def test_certificates_and_proxy_of_the_configuration_are_carried_over(tmp_path: 
     assert given["PIP_CERT"] == "/etc/one.pem" and given["PIP_PROXY"] == "http://proxy.example:3128"
     assert given["PIP_INDEX_URL"] == "https://mirror.example/simple"
     assert "PIP_EXTRA_INDEX_URL" not in given and given["PIP_CONFIG_FILE"] == os.devnull
+
+
+def test_an_environment_that_cannot_import_all_of_the_program_is_none(checkout: Checkout) -> None:
+    (checkout.folder / "backup_action" / "later.py").write_text("import missing_package")
+    done = checkout.run()
+    assert "cannot import all of the program" in problem(done, 1)
+    assert "  | ModuleNotFoundError: No module named 'missing_package'" in done.stderr
+    (checkout.folder / "backup_action" / "later.py").unlink()
+    (checkout.folder / "backup_action" / "__init__.py").write_text("IMPORTED_LATER = ('small', 'absent')\n")
+    done = checkout.run()
+    assert "cannot import all of the program" in problem(done, 1) and "named 'absent'" in done.stderr
+    assert checkout.environments() == []
 
 
 def test_a_python_without_pip_takes_the_wheel_that_the_system_has(checkout: Checkout, tmp_path: Path) -> None:

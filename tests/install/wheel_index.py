@@ -4,6 +4,7 @@ import base64
 import hashlib
 import importlib.metadata
 import io
+import json
 import tarfile
 import threading
 import zipfile
@@ -19,6 +20,8 @@ class Index:
         self.files: dict[str, dict[str, bytes]] = {}
         self.asked: list[str] = []
         self.url = ""
+        self.form = "html"
+        """How a page is written: `html` and `json` tell each file's SHA-256, `bare` has none."""
         self.held = ""
         """Part of a file's name; it is not sent until `release` is set, and `reached` says that it was asked for."""
         self.reached, self.release = threading.Event(), threading.Event()
@@ -33,14 +36,24 @@ class Index:
         self.asked.append(path)
         parts = path.strip("/").split("/")
         if parts[0] == "simple" and len(parts) == 2 and parts[1] in self.files:
-            links = "".join(f'<a href="/files/{parts[1]}/{name}">{name}</a>' for name in self.files[parts[1]])
-            return f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
+            return self.page(parts[1])
         if parts[0] == "files" and len(parts) == 3:
             if self.held and self.held in parts[2]:
                 self.reached.set()
                 self.release.wait(60)
             return self.files[parts[1]].get(parts[2])
         return None
+
+    def page(self, project: str) -> bytes:
+        """All files of a project."""
+        files = [(f"/files/{project}/{name}", name, content) for name, content in self.files[project].items()]
+        told = [(url, name, hashlib.sha256(content).hexdigest()) for url, name, content in files]
+        if self.form == "json":
+            listed = [{"url": url, "filename": name, "hashes": {"sha256": digest}} for url, name, digest in told]
+            return json.dumps({"meta": {"api-version": "1.0"}, "name": project, "files": listed}).encode()
+        mark = "" if self.form == "bare" else "#sha256="
+        links = "".join(f'<a href="{url}{mark}{mark and digest}">{name}</a>' for url, name, digest in told)
+        return f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
 
 
 @contextmanager
@@ -53,7 +66,8 @@ def serving() -> Iterator[Index]:
             body = index.answer(self.path)
             try:
                 self.send_response(404 if body is None else 200)
-                self.send_header("Content-Type", "text/html" if "/simple/" in self.path else "application/octet-stream")
+                page = "application/vnd.pypi.simple.v1+json" if index.form == "json" else "text/html"
+                self.send_header("Content-Type", page if "/simple/" in self.path else "application/octet-stream")
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 self.wfile.write(body or b"")
@@ -111,16 +125,17 @@ def _zipped(files: Mapping[str, bytes], record: str) -> bytes:
     return buffer.getvalue()
 
 
-def source(project: str, version: str, setup: str, **more: str) -> tuple[str, bytes]:
-    """The name and bytes of a source distribution with one module, and a setup.py that begins with the given code.
+def source(project: str, version: str, setup: str, *, is_package: bool = False, **more: str) -> tuple[str, bytes]:
+    """The name and bytes of a source distribution with a module or package, and a setup.py that begins with the code.
 
     `more` are files by name, with two underscores for the dot.
     """
     root = f"{project}-{version}"
-    body = f"import setuptools\nsetuptools.setup(name={project!r}, version={version!r}, py_modules=[{project!r}])\n"
+    kind = "packages" if is_package else "py_modules"
+    body = f"import setuptools\nsetuptools.setup(name={project!r}, version={version!r}, {kind}=[{project!r}])\n"
     files = {
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n",
-        f"{project}.py": "built = True\n",
+        f"{project}/__init__.py" if is_package else f"{project}.py": "built = True\n",
         "setup.py": f"{setup}\n{body}",
     } | {name.replace("__", "."): text for name, text in more.items()}
     buffer = io.BytesIO()
