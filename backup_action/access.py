@@ -36,7 +36,7 @@ async def opened(
     Raises Stop. The draft says for which verb, and hears at the end how many requests there were, and with what keys.
     """
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
-    attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
+    attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline, concurrency=settings.concurrency)
     is_writer = draft.command == "backup"
     name = place_of(settings, draft.source)
     with host.alone(environ, name) if is_writer else nullcontext("") as token:

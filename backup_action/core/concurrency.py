@@ -1,0 +1,129 @@
+"""How many requests one bucket is asked at a time: more while more helps, half when it refuses or does not answer.
+
+| it sees | it does |
+|---|---|
+| a full round of answers, and that the last growth brought a higher rate | grows: first to double, later by an eighth |
+| that the last growth brought no more | stays for some rounds, longer each time, before it tries again |
+| 429, 503, a wish to wait, a time-out | halves, once for all that were under way; later keeps below that number |
+| a wish to wait | lets nobody begin before that, two seconds at most |
+| many failures in a row | a few at a time ask whether OSS is back; the first answer lets everybody go |
+
+A round is as many answers as may be under way. Only rounds in which somebody had to wait count: where less is asked
+for than is allowed, more would change nothing. Arithmetic over moments that others take; the unit is a second.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+START: Final = 64  # at a time at the beginning: with an answer in 20 ms that is 3,200 a second, about what one core sends
+FLOOR: Final = 2  # one alone could not tell a slow answer from none
+FALL: Final = 2  # as TCP does: what many share settles only if each gives way by a factor
+STEP: Final = 8  # a share of what there is: from half back to all in six rounds
+ROUND: Final = 8  # answers at least; the rate of fewer says nothing
+GAIN: Final = 1.05  # a rate that is higher by less is noise
+REST, REST_MAX = 8, 64  # rounds between two tries for more; 64 rounds make a probe cost less than one request in a hundred
+HEEDED: Final = 2.0  # seconds that all heed a wish to wait; a longer one is about one object, and whoever heard it waits
+
+
+class Concurrency:
+    """The law of one bucket. `limit` may be under way at a time, unless it is `away`."""
+
+    def __init__(self, ceiling: int, many: int, few: int) -> None:
+        """Never more than `ceiling`. From `many` failures in a row on, `few`."""
+        self.limit = min(ceiling, START)
+        self.lowest = self.limit
+        self.refusals = 0  # answers that said: too many
+        self.carried = 0  # bytes, of all requests: whoever sends them counts them here
+        self.until = -math.inf  # nobody begins before
+        self._ceiling = ceiling
+        self._many, self._few = many, few
+        self._row = 0  # failures since the last answer
+        self._is_quick = True  # nothing has spoken against doubling
+        self._wall = math.inf  # the number at which it was refused last, until that is tried again
+        self._rest, self._wait = REST, 0  # rounds: how long the next rest is, what is left of this one
+        self._before: tuple[float, float] | None = None  # rates before the growth that is on trial
+        self._changed = -math.inf  # when the limit was changed last
+        self._since: float | None = None  # when this round began
+        self._count = self._bytes = 0  # answers of it; bytes before it
+
+    @property
+    def is_away(self) -> bool:
+        """Whether OSS has answered nobody lately."""
+        return self._row >= self._many
+
+    def open(self, now: float) -> int:
+        """How many may be under way now."""
+        return 0 if now < self.until else self._few if self._row >= self._many else self.limit
+
+    def answered(self, begun: float, now: float, *, wanted: bool) -> None:
+        """An answer for good. `wanted`: others wait, or as many are under way as may be."""
+        self._row = 0
+        if not wanted or self.limit >= self._ceiling:
+            self._since = None
+        elif self._since is None:
+            if begun >= self._changed:  # the first that shows how it goes with this limit
+                self._begin_round(now)
+        else:
+            self._count += 1
+            if self._count >= max(self.limit, ROUND):
+                self._end_round(now - self._since)
+                if self._since is not None:
+                    self._begin_round(now)
+
+    def refused(self, begun: float, now: float, delay: float = 0.0) -> None:
+        """An answer that says: too many. `delay` is how long it asks to wait."""
+        self.refusals += 1
+        if delay:
+            self.until = max(self.until, now + min(delay, HEEDED))
+        self.timed_out(begun, now)
+
+    def timed_out(self, begun: float, now: float) -> None:
+        """No answer in time."""
+        if begun >= self._changed and not self.is_away:  # an outage says nothing of how many are too many
+            self._wall = self.limit
+            self._before, self._wait, self._is_quick = None, 0, False
+            self._set(max(min(FLOOR, self._ceiling), self.limit // FALL), now)
+            self.lowest = min(self.lowest, self.limit)
+        self.failed()
+
+    def failed(self) -> None:
+        """No answer, or one that asks to come again, for a reason that has nothing to do with how many ask."""
+        self._row += 1
+
+    def _begin_round(self, now: float) -> None:
+        self._since, self._count, self._bytes = now, 0, self.carried
+
+    def _end_round(self, seconds: float) -> None:
+        """Grows, or has a reason not to."""
+        assert self._since is not None  # noqa: S101  (a round that ends has begun)
+        now, seconds = self._since + seconds, max(seconds, 1e-6)
+        rates = self._count / seconds, (self.carried - self._bytes) / seconds
+        if self._before:
+            helped = any(new > old * GAIN for new, old in zip(rates, self._before, strict=True))
+            self._before = None
+            if helped:
+                self._rest = REST
+            else:
+                self._is_quick = False
+                self._pause()
+        if self._wait:
+            self._wait -= 1
+            return
+        more = self.limit if self._is_quick else max(1, self.limit // STEP)
+        wanted = min(self.limit + more, self._ceiling)
+        if wanted < self._wall:
+            self._before = rates if self._wall == math.inf else None
+            self._set(wanted, now)
+        elif self.limit < self._wall - 1:
+            self._set(int(self._wall) - 1, now)
+        else:
+            self._wall = math.inf
+            self._pause()
+
+    def _pause(self) -> None:
+        self._wait, self._rest = self._rest, min(self._rest * 2, REST_MAX)
+
+    def _set(self, limit: int, now: float) -> None:
+        self.limit, self._changed, self._since = limit, now, None
