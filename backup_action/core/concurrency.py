@@ -3,8 +3,9 @@
 | it sees | it does |
 |---|---|
 | a full round of answers, and that the last growth brought a higher rate | grows: first to double, later by an eighth |
-| that the last growth brought no more | stays for some rounds, longer each time, before it tries again |
-| 429, 503, a wish to wait, a time-out | halves, once for all that were under way; later keeps below that number |
+| that the last growth brought no more | stays for a while, longer each time, before it tries again |
+| 429, 503, a wish to wait, a time-out | halves, once for all that were under way; goes back to just below that number, |
+| | half of the way at a time, and stays there for a while, longer each time |
 | a wish to wait | lets nobody begin before that, two seconds at most |
 | many failures in a row | a few at a time ask whether OSS is back; the first answer lets everybody go |
 
@@ -20,10 +21,10 @@ from typing import Final
 START: Final = 64  # at a time at the beginning: with an answer in 20 ms that is 3,200 a second, about what one core sends
 FLOOR: Final = 2  # one alone could not tell a slow answer from none
 FALL: Final = 2  # as TCP does: what many share settles only if each gives way by a factor
-STEP: Final = 8  # a share of what there is: from half back to all in six rounds
+STEP: Final = 8  # it grows by a share of what there is, where doubling would be too much
 ROUND: Final = 8  # answers at least; the rate of fewer says nothing
 GAIN: Final = 1.05  # a rate that is higher by less is noise
-REST, REST_MAX = 8, 64  # rounds between two tries for more; 64 rounds make a probe cost less than one request in a hundred
+REST, REST_MAX = 0.5, 16.0  # seconds between two tries for more: the first, and the longest
 HEEDED: Final = 2.0  # seconds that all heed a wish to wait; a longer one is about one object, and whoever heard it waits
 
 
@@ -42,10 +43,11 @@ class Concurrency:
         self._row = 0  # failures since the last answer
         self._is_quick = True  # nothing has spoken against doubling
         self._wall = math.inf  # the number at which it was refused last, until that is tried again
-        self._rest, self._wait = REST, 0  # rounds: how long the next rest is, what is left of this one
+        self._rest, self._stays = REST, -math.inf  # how long the next rest is, and until when this one goes on
         self._before: tuple[float, float] | None = None  # rates before the growth that is on trial
+        self._told = 0.0  # how long it was asked to wait last: no growth shows sooner than that that it is too much
         self._changed = -math.inf  # when the limit was changed last
-        self._since: float | None = None  # when this round began
+        self._since = math.inf  # when this round began
         self._count = self._bytes = 0  # answers of it; bytes before it
 
     @property
@@ -61,29 +63,28 @@ class Concurrency:
         """An answer for good. `wanted`: others wait, or as many are under way as may be."""
         self._row = 0
         if not wanted or self.limit >= self._ceiling:
-            self._since = None
-        elif self._since is None:
+            self._since = math.inf
+        elif self._since == math.inf:
             if begun >= self._changed:  # the first that shows how it goes with this limit
                 self._begin_round(now)
         else:
             self._count += 1
             if self._count >= max(self.limit, ROUND):
-                self._end_round(now - self._since)
-                if self._since is not None:
-                    self._begin_round(now)
+                self._end_round(now)
 
     def refused(self, begun: float, now: float, delay: float = 0.0) -> None:
         """An answer that says: too many. `delay` is how long it asks to wait."""
         self.refusals += 1
+        self._told = min(delay, HEEDED)
         if delay:
-            self.until = max(self.until, now + min(delay, HEEDED))
+            self.until = max(self.until, now + self._told)
         self.timed_out(begun, now)
 
     def timed_out(self, begun: float, now: float) -> None:
         """No answer in time."""
         if begun >= self._changed and not self.is_away:  # an outage says nothing of how many are too many
             self._wall = self.limit
-            self._before, self._wait, self._is_quick = None, 0, False
+            self._before, self._stays, self._is_quick = None, now, False
             self._set(max(min(FLOOR, self._ceiling), self.limit // FALL), now)
             self.lowest = min(self.lowest, self.limit)
         self.failed()
@@ -95,35 +96,31 @@ class Concurrency:
     def _begin_round(self, now: float) -> None:
         self._since, self._count, self._bytes = now, 0, self.carried
 
-    def _end_round(self, seconds: float) -> None:
+    def _end_round(self, now: float) -> None:
         """Grows, or has a reason not to."""
-        assert self._since is not None  # noqa: S101  (a round that ends has begun)
-        now, seconds = self._since + seconds, max(seconds, 1e-6)
+        seconds = max(now - self._since, 1e-6)
         rates = self._count / seconds, (self.carried - self._bytes) / seconds
-        if self._before:
-            helped = any(new > old * GAIN for new, old in zip(rates, self._before, strict=True))
-            self._before = None
-            if helped:
-                self._rest = REST
-            else:
-                self._is_quick = False
-                self._pause()
-        if self._wait:
-            self._wait -= 1
+        before, self._before = self._before, None
+        self._begin_round(now)
+        if before and any(new > old * GAIN for new, old in zip(rates, before, strict=True)):
+            self._rest = REST
+        elif before:
+            self._is_quick = False
+            self._stay(now)
+        if now < max(self._stays, self._changed + self._told):
             return
-        more = self.limit if self._is_quick else max(1, self.limit // STEP)
-        wanted = min(self.limit + more, self._ceiling)
-        if wanted < self._wall:
-            self._before = rates if self._wall == math.inf else None
-            self._set(wanted, now)
-        elif self.limit < self._wall - 1:
-            self._set(int(self._wall) - 1, now)
-        else:
+        if self.limit + 1 >= self._wall:  # as many as it took last time: what comes is a try
             self._wall = math.inf
-            self._pause()
+            self._stay(now)
+        elif self._wall < math.inf:
+            self._set(self.limit + max(1, int(self._wall - 1 - self.limit) // 2), now)
+        else:
+            self._before = rates
+            more = self.limit if self._is_quick else max(1, self.limit // STEP)
+            self._set(min(self.limit + more, self._ceiling), now)
 
-    def _pause(self) -> None:
-        self._wait, self._rest = self._rest, min(self._rest * 2, REST_MAX)
+    def _stay(self, now: float) -> None:
+        self._stays, self._rest = now + self._rest, min(self._rest * 2, REST_MAX)
 
     def _set(self, limit: int, now: float) -> None:
-        self.limit, self._changed, self._since = limit, now, None
+        self.limit, self._changed, self._since = limit, now, math.inf
