@@ -49,6 +49,7 @@ async def opened(
             finally:
                 draft.requests += bucket.requests
                 tell_of_keys(draft, settings, keys)
+                tell_of_throttling(draft, bucket)
 
 
 def announce(draft: Draft, settings: Settings, roots: tuple[tuple[str, str], ...]) -> None:
@@ -105,6 +106,14 @@ def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) ->
         draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
     elif keys.is_used and not settings.prefix:
         draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket, {"bucket": settings.bucket}))
+
+
+def tell_of_throttling(draft: Draft, bucket: Bucket) -> None:
+    """Notes that the bucket refused so many requests that the run took longer."""
+    law = bucket.attempts.law
+    if law.has_slowed:
+        facts = {"count": str(law.refusals), "requests": str(bucket.requests), "least": str(law.lowest)}
+        draft.tell(Problem(Kind.OSS_THROTTLED, bucket.place.bucket, facts))
 
 
 def place_of(settings: Settings, source: str) -> str:

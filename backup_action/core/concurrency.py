@@ -4,8 +4,8 @@
 |---|---|
 | a full round of answers, and that the last growth brought a higher rate | grows: first to double, later by an eighth |
 | that the last growth brought no more | stays for a while, longer each time, before it tries again |
-| 429, 503, a wish to wait, a time-out | halves, once for all that were under way; goes back to just below that number, |
-| | half of the way at a time, and stays there for a while, longer each time |
+| 429, 503, a wish to wait, a time-out | halves, once for all that were under way; then goes back to just below |
+| | that number, half of the way at a time, and stays there for a while, longer each time |
 | a wish to wait | lets nobody begin before that, two seconds at most |
 | many failures in a row | a few at a time ask whether OSS is back; the first answer lets everybody go |
 
@@ -18,14 +18,16 @@ from __future__ import annotations
 import math
 from typing import Final
 
-START: Final = 64  # at a time at the beginning: with an answer in 20 ms that is 3,200 a second, about what one core sends
+CEILING: Final = 256  # where nobody says: with an answer in 150 ms, 1,700 a second
+START: Final = 64  # at first: with an answer in 20 ms that is 3,200 a second, about what one core sends
 FLOOR: Final = 2  # one alone could not tell a slow answer from none
 FALL: Final = 2  # as TCP does: what many share settles only if each gives way by a factor
 STEP: Final = 8  # it grows by a share of what there is, where doubling would be too much
 ROUND: Final = 8  # answers at least; the rate of fewer says nothing
 GAIN: Final = 1.05  # a rate that is higher by less is noise
 REST, REST_MAX = 0.5, 16.0  # seconds between two tries for more: the first, and the longest
-HEEDED: Final = 2.0  # seconds that all heed a wish to wait; a longer one is about one object, and whoever heard it waits
+TOLD: Final = 32  # refusals; fewer, as of one wave, are healed and nothing to tell
+HEEDED: Final = 2.0  # seconds that all heed a wish to wait; whoever heard a longer one, of one object, waits alone
 
 
 class Concurrency:
@@ -36,6 +38,7 @@ class Concurrency:
         self.limit = min(ceiling, START)
         self.lowest = self.limit
         self.refusals = 0  # answers that said: too many
+        self._answers = self._held = 0  # for good; and those that came while others had to wait because of refusals
         self.carried = 0  # bytes, of all requests: whoever sends them counts them here
         self.until = -math.inf  # nobody begins before
         self._ceiling = ceiling
@@ -55,6 +58,11 @@ class Concurrency:
         """Whether OSS has answered nobody lately."""
         return self._row >= self._many
 
+    @property
+    def has_slowed(self) -> bool:
+        """Whether refusals made the whole run slower: for a tenth of its answers others had to wait."""
+        return self.refusals >= TOLD and self._held * 10 >= self._answers
+
     def open(self, now: float) -> int:
         """How many may be under way now."""
         return 0 if now < self.until else self._few if self._row >= self._many else self.limit
@@ -62,6 +70,8 @@ class Concurrency:
     def answered(self, begun: float, now: float, *, wanted: bool) -> None:
         """An answer for good. `wanted`: others wait, or as many are under way as may be."""
         self._row = 0
+        self._answers += 1
+        self._held += wanted and self.refusals > 0 and self.limit < self._ceiling
         if not wanted or self.limit >= self._ceiling:
             self._since = math.inf
         elif self._since == math.inf:

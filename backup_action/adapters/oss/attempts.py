@@ -25,14 +25,13 @@ from backup_action.adapters.oss.room import Room
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.adapters.reason import Reason
 from backup_action.adapters.way import DIRECT, Way
-from backup_action.core.concurrency import Concurrency
+from backup_action.core.concurrency import CEILING, Concurrency
 from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.patience import USUAL, Allowance, Patience
 from backup_action.core.problem import Kind, Stop
 
 SKEW: Final = 86_400.0  # seconds; a clock that is further off is not corrected but reported
 GRAIN: Final = 60.0  # seconds; smaller differences of clocks are no reason for a refusal
-CONCURRENCY: Final = 128  # requests at a time where nobody says
 REPAIRS: Final = 3  # times that one request may ask for new keys or the time; they do not count as tries
 
 T = TypeVar("T")
@@ -53,7 +52,7 @@ class Attempts:
 
     def __init__(
         self, place: Place, keys: Keys, patience: Patience = USUAL, way: Way = DIRECT, deadline: Deadline = NEVER,
-        *, concurrency: int = CONCURRENCY,
+        *, concurrency: int = CEILING,
     ) -> None:  # fmt: skip
         """`keys` gives valid credentials; called with those that were refused, it gives newer ones.
 

@@ -82,7 +82,7 @@ class Refusal(Exception):
 
     @property
     def is_throttle(self) -> bool:
-        """Whether it says that there are too many requests: OSS answers so with many codes, and may say for how long."""
+        """Whether it says that there are too many requests: OSS has many codes for that, and may say for how long."""
         return self.status in (429, 503) or self.code in _TOO_MANY or self.delay > 0
 
     @property
