@@ -2,8 +2,8 @@
 
 | it sees | it does |
 |---|---|
-| a full round of answers, and that the last growth brought a higher rate | grows: first to double, later by an eighth |
-| that the last growth brought no more | stays for a while, longer each time, before it tries again |
+| a full round of answers, and that the last growth brought a higher rate | grows: first by a half, later by an eighth |
+| that the last growth brought no more | takes it back, and stays for a while, longer each time |
 | 429, 503, a wish to wait, a time-out | halves, once for all that were under way; then goes back to just below |
 | | that number, half of the way at a time, and stays there for a while, longer each time |
 | a wish to wait | lets nobody begin before that, two seconds at most |
@@ -19,12 +19,13 @@ import math
 from typing import Final
 
 CEILING: Final = 256  # where nobody says: with an answer in 150 ms, 1,700 a second
-START: Final = 64  # at first: with an answer in 20 ms that is 3,200 a second, about what one core sends
+START: Final = 128  # at first: with an answer in 20 ms that is 6,400 a second, more than one core sends
 FLOOR: Final = 2  # one alone could not tell a slow answer from none
 FALL: Final = 2  # as TCP does: what many share settles only if each gives way by a factor
-STEP: Final = 8  # it grows by a share of what there is, where doubling would be too much
+QUICK, STEP = 2, 8  # shares by which it grows: until something speaks against it, and from then on
 ROUND: Final = 8  # answers at least; the rate of fewer says nothing
-GAIN: Final = 1.05  # a rate that is higher by less is noise
+ROUNDS: Final = 4  # whose rate is taken: what begins at once is answered at once, and one round is too bumpy
+GAIN: Final = 0.5  # of what it grows by must come back as rate: less is noise, or a longer queue at the same counter
 REST, REST_MAX = 0.5, 16.0  # seconds between two tries for more: the first, and the longest
 TOLD: Final = 32  # refusals; fewer, as of one wave, are healed and nothing to tell
 HEEDED: Final = 2.0  # seconds that all heed a wish to wait; whoever heard a longer one, of one object, waits alone
@@ -44,10 +45,10 @@ class Concurrency:
         self._ceiling = ceiling
         self._many, self._few = many, few
         self._row = 0  # failures since the last answer
-        self._is_quick = True  # nothing has spoken against doubling
+        self._is_quick = True  # nothing has spoken against growth
         self._wall = math.inf  # the number at which it was refused last, until that is tried again
         self._rest, self._stays = REST, -math.inf  # how long the next rest is, and until when this one goes on
-        self._before: tuple[float, float] | None = None  # rates before the growth that is on trial
+        self._before: tuple[int, tuple[float, float]] | None = None  # limit and rates before the growth on trial
         self._told = 0.0  # how long it was asked to wait last: no growth shows sooner than that that it is too much
         self._changed = -math.inf  # when the limit was changed last
         self._since = math.inf  # when this round began
@@ -79,7 +80,7 @@ class Concurrency:
                 self._begin_round(now)
         else:
             self._count += 1
-            if self._count >= max(self.limit, ROUND):
+            if self._count >= max(self.limit, ROUND) * (ROUNDS if self._wall == math.inf else 1):
                 self._end_round(now)
 
     def refused(self, begun: float, now: float, delay: float = 0.0) -> None:
@@ -110,13 +111,16 @@ class Concurrency:
         """Grows, or has a reason not to."""
         seconds = max(now - self._since, 1e-6)
         rates = self._count / seconds, (self.carried - self._bytes) / seconds
-        before, self._before = self._before, None
         self._begin_round(now)
-        if before and any(new > old * GAIN for new, old in zip(rates, before, strict=True)):
-            self._rest = REST
-        elif before:
-            self._is_quick = False
-            self._stay(now)
+        if self._before:
+            (limit, before), self._before = self._before, None
+            least = 1 + (self.limit / limit - 1) * GAIN
+            if any(new > old * least for new, old in zip(rates, before, strict=True)):
+                self._rest = REST
+            else:
+                self._is_quick = False
+                self._stay(now)
+                self._set(limit, now)
         if now < max(self._stays, self._changed + self._told):
             return
         if self.limit + 1 >= self._wall:  # as many as it took last time: what comes is a try
@@ -125,8 +129,8 @@ class Concurrency:
         elif self._wall < math.inf:
             self._set(self.limit + max(1, int(self._wall - 1 - self.limit) // 2), now)
         else:
-            self._before = rates
-            more = self.limit if self._is_quick else max(1, self.limit // STEP)
+            self._before = self.limit, rates
+            more = max(1, self.limit // (QUICK if self._is_quick else STEP))
             self._set(min(self.limit + more, self._ceiling), now)
 
     def _stay(self, now: float) -> None:
