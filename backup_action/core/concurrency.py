@@ -3,6 +3,7 @@
 | it sees | it does |
 |---|---|
 | a full round of answers, and that the last growth brought a higher rate | grows: first by a half, later by an eighth |
+| that answers take longer than they have to | grows no further than to what it began with |
 | that the last growth brought no more | takes it back, and stays for a while, longer each time |
 | 429, 503, a wish to wait, a time-out | halves, once for all that were under way; then goes back to just below |
 | | that number, half of the way at a time, and stays there for a while, longer each time |
@@ -26,6 +27,7 @@ QUICK, STEP = 2, 8  # shares by which it grows: until something speaks against i
 ROUND: Final = 8  # answers at least; the rate of fewer says nothing
 ROUNDS: Final = 4  # whose rate is taken: what begins at once is answered at once, and one round is too bumpy
 GAIN: Final = 0.5  # of what it grows by must come back as rate: less is noise, or a longer queue at the same counter
+CROWD: Final = 1.5  # answers that take so much longer than the shortest wait for each other: more would wait longer
 REST, REST_MAX = 0.5, 16.0  # seconds between two tries for more: the first, and the longest
 TOLD: Final = 32  # refusals; fewer, as of one wave, are healed and nothing to tell
 HEEDED: Final = 2.0  # seconds that all heed a wish to wait; whoever heard a longer one, of one object, waits alone
@@ -53,6 +55,7 @@ class Concurrency:
         self._changed = -math.inf  # when the limit was changed last
         self._since = math.inf  # when this round began
         self._count = self._bytes = 0  # answers of it; bytes before it
+        self._took, self._shortest = 0.0, math.inf  # seconds: of them together; of the shortest ever
 
     @property
     def is_away(self) -> bool:
@@ -72,6 +75,7 @@ class Concurrency:
         """An answer for good. `wanted`: others wait, or as many are under way as may be."""
         self._row = 0
         self._answers += 1
+        self._shortest = min(self._shortest, now - begun)
         self._held += wanted and self.refusals > 0 and self.limit < self._ceiling
         if not wanted or self.limit >= self._ceiling:
             self._since = math.inf
@@ -80,6 +84,7 @@ class Concurrency:
                 self._begin_round(now)
         else:
             self._count += 1
+            self._took += now - begun
             if self._count >= max(self.limit, ROUND) * (ROUNDS if self._wall == math.inf else 1):
                 self._end_round(now)
 
@@ -105,11 +110,12 @@ class Concurrency:
         self._row += 1
 
     def _begin_round(self, now: float) -> None:
-        self._since, self._count, self._bytes = now, 0, self.carried
+        self._since, self._count, self._took, self._bytes = now, 0, 0.0, self.carried
 
     def _end_round(self, now: float) -> None:
         """Grows, or has a reason not to."""
         seconds = max(now - self._since, 1e-6)
+        is_crowded = self._took > self._count * self._shortest * CROWD
         rates = self._count / seconds, (self.carried - self._bytes) / seconds
         self._begin_round(now)
         if self._before:
@@ -128,7 +134,7 @@ class Concurrency:
             self._stay(now)
         elif self._wall < math.inf:
             self._set(self.limit + max(1, int(self._wall - 1 - self.limit) // 2), now)
-        else:
+        elif self.limit < START or not is_crowded:
             self._before = self.limit, rates
             more = max(1, self.limit // (QUICK if self._is_quick else STEP))
             self._set(min(self.limit + more, self._ceiling), now)
