@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-CEILING: Final = 256  # where nobody says: with an answer in 150 ms, 1,700 a second
+CEILING: Final = 128  # where nobody says
 START: Final = 128  # at first: with an answer in 20 ms that is 6,400 a second, more than one core sends
 FLOOR: Final = 2  # one alone could not tell a slow answer from none
 FALL: Final = 2  # as TCP does: what many share settles only if each gives way by a factor
@@ -47,6 +47,7 @@ class Concurrency:
         self._ceiling = ceiling
         self._many, self._few = many, few
         self._row = 0  # failures since the last answer
+        self._has_fallen = False  # since the last answer: where none is answered, it does not matter how many ask
         self._is_quick = True  # nothing has spoken against growth
         self._wall = math.inf  # the number at which it was refused last, until that is tried again
         self._rest, self._stays = REST, -math.inf  # how long the next rest is, and until when this one goes on
@@ -69,11 +70,13 @@ class Concurrency:
 
     def open(self, now: float) -> int:
         """How many may be under way now."""
-        return 0 if now < self.until else self._few if self._row >= self._many else self.limit
+        if now < self.until:
+            return 0
+        return min(self._few, self.limit) if self._row >= self._many else self.limit
 
     def answered(self, begun: float, now: float, *, wanted: bool) -> None:
         """An answer for good. `wanted`: others wait, or as many are under way as may be."""
-        self._row = 0
+        self._row, self._has_fallen = 0, False
         self._answers += 1
         self._shortest = min(self._shortest, now - begun)
         self._held += wanted and self.refusals > 0 and self.limit < self._ceiling
@@ -98,7 +101,8 @@ class Concurrency:
 
     def timed_out(self, begun: float, now: float) -> None:
         """No answer in time."""
-        if begun >= self._changed and not self.is_away:  # an outage says nothing of how many are too many
+        if begun >= self._changed and not self._has_fallen:
+            self._has_fallen = True
             self._wall = self.limit
             self._before, self._stays, self._is_quick = None, now, False
             self._set(max(min(FLOOR, self._ceiling), self.limit // FALL), now)
