@@ -179,7 +179,7 @@ def test_a_narrow_bucket_is_met_and_when_it_is_wide_again_it_is_asked_for_more()
     server = Narrow(4)
 
     async def work() -> None:
-        async with bucket(server, Patience()) as made:
+        async with bucket(server, Patience(first=0.01, longest=0.1)) as made:
             law = made.attempts.law
             await ask(made, 600)
             assert server.taken == 600 and law.limit <= START // 4
