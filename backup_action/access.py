@@ -36,7 +36,7 @@ async def opened(
     Raises Stop. The draft says for which verb, and hears at the end how many requests there were, and with what keys.
     """
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
-    attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline)
+    attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline, concurrency=settings.concurrency)
     is_writer = draft.command == "backup"
     name = place_of(settings, draft.source)
     with host.alone(environ, name) if is_writer else nullcontext("") as token:
@@ -49,6 +49,7 @@ async def opened(
             finally:
                 draft.requests += bucket.requests
                 tell_of_keys(draft, settings, keys)
+                tell_of_throttling(draft, bucket)
 
 
 def announce(draft: Draft, settings: Settings, roots: tuple[tuple[str, str], ...]) -> None:
@@ -105,6 +106,14 @@ def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) ->
         draft.tell(Problem(Kind.KEYS_STORED, "allow-static-keys"))
     elif keys.is_used and not settings.prefix:
         draft.tell(Problem(Kind.POLICY_WIDE, settings.bucket, {"bucket": settings.bucket}))
+
+
+def tell_of_throttling(draft: Draft, bucket: Bucket) -> None:
+    """Notes that the bucket refused so many requests that the run took longer."""
+    law = bucket.attempts.law
+    if law.has_slowed:
+        facts = {"count": str(law.refusals), "requests": str(bucket.requests), "least": str(law.lowest)}
+        draft.tell(Problem(Kind.OSS_THROTTLED, bucket.place.bucket, facts))
 
 
 def place_of(settings: Settings, source: str) -> str:

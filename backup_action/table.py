@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 from backup_action.core import address, retention, selector, thaw, verification
+from backup_action.core.concurrency import CEILING
 from backup_action.core.restoring import OVERWRITE
 
 BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
@@ -197,7 +198,11 @@ class Settings:
     tags: tuple[str, ...] = _row(
         (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag, together=address.tags
     )
-    concurrency: int = _row(128, "Requests to the bucket at a time, 1 to 512.", low=1, high=512, verbs=BUCKET)
+    concurrency: int = _row(
+        CEILING,
+        "Most requests to the bucket at a time, 1 to 512; fewer where more do not help, or where it refuses them.",
+        low=1, high=512, verbs=BUCKET,
+    )  # fmt: skip
     bandwidth_limit: str = _row(
         "", "Most bytes to send in a second, such as `20MB`; default: no limit.", rule=address.rate
     )

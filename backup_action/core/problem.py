@@ -130,6 +130,7 @@ class Kind(enum.StrEnum):
     OSS_REFUSED = "oss.refused"
     OSS_UNREACHABLE = "oss.unreachable"
     OSS_MALFORMED = "oss.malformed"
+    OSS_THROTTLED = "oss.throttled"
 
     PARENT_MOVED = "parent.moved"
     PACKS_MOVED = "packs.moved"
@@ -218,6 +219,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.STS_THROTTLED: Status.UNREACHABLE,
     Kind.OSS_UNREACHABLE: Status.UNREACHABLE,
     Kind.OSS_MALFORMED: Status.UNREACHABLE,
+    Kind.OSS_THROTTLED: Status.OK,
     Kind.PARENT_MOVED: Status.BUSY,
     Kind.PACKS_MOVED: Status.BUSY,
     Kind.SNAPSHOT_UNKNOWN: Status.USAGE,

@@ -46,6 +46,8 @@ class Knobs:
     put_max: int = 5 * 1024**3  # bytes; largest object of one PutObject, and largest part
     copy_max: int = 1024**3  # bytes; largest CopyObject that changes class or encryption
     latency: float = 0.0  # seconds added to every OSS request
+    at_a_time: int = 0  # OSS requests that are carried out at a time; more are refused; 0: any number
+    per_second: int = 0  # OSS requests that are carried out in each second of the clock; 0: any number
     clock_offset: float = 0.0  # seconds by which the sandbox's clock is ahead of this machine's
     role_policy: dict[str, Any] | None = None  # None: everything is allowed
     trust_policy: dict[str, Any] | None = None  # None: this provider, AUDIENCE and SUBJECT

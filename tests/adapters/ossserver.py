@@ -47,10 +47,12 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def bucket(
-    handler: Handler, patience: Patience = QUICK, deadline: Deadline = NEVER, limit: int = 0, way: Way = DIRECT
-) -> AsyncIterator[Bucket]:
+    handler: Handler, patience: Patience = QUICK, deadline: Deadline = NEVER, limit: int = 0, way: Way = DIRECT,
+    concurrency: int = 128,
+) -> AsyncIterator[Bucket]:  # fmt: skip
     """Our client of a bucket that answers by the handler."""
     async with serving(handler) as endpoint:
-        attempts = Attempts(Place("bucket", "cn-hangzhou", endpoint), keys, patience, way, deadline)
+        place = Place("bucket", "cn-hangzhou", endpoint)
+        attempts = Attempts(place, keys, patience, way, deadline, concurrency=concurrency)
         async with Bucket(attempts, connections=128, limit=limit) as made:
             yield made

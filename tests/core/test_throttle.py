@@ -5,7 +5,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup_action.core.throttle import SLACK, Throttle
@@ -55,3 +55,41 @@ def test_who_waited_long_has_saved_nothing_up() -> None:
     assert throttle.take(100, 500) == 0
     assert round(throttle.take(100, 500), 6) == round(0.1 - SLACK, 6)
     assert round(throttle.take(100, 500), 6) == round(0.2 - SLACK, 6)
+
+
+WINDOW = 2.0  # seconds; what `SLACK` allows is a twentieth of that
+
+
+def flow(rate: int, senders: int, seed: int, seconds: float = 12) -> list[tuple[float, int]]:
+    """When pieces begin, and how long they are: many senders, each with something to send but late by up to 0.05 s.
+
+    What a small request sends is shorter than a piece.
+    """
+    throttle, dice = Throttle(rate), random.Random(seed)
+    ready = [(dice.random() * 0.05, number) for number in range(senders)]
+    heapq.heapify(ready)
+    begun: list[tuple[float, int]] = []
+    while not begun or begun[-1][0] < seconds:
+        now, number = heapq.heappop(ready)
+        size = dice.choice((throttle.piece, throttle.piece, dice.randrange(1, throttle.piece + 1)))
+        begin = now + throttle.take(size, now)
+        begun.append((begin, size))
+        heapq.heappush(ready, (begin + dice.random() * 0.05, number))
+    return sorted(begun)
+
+
+@given(st.integers(2_000, 20_000_000), st.sampled_from([2, 8, 128]), st.integers(0, 10**6))
+@settings(max_examples=20)
+def test_any_window_of_two_seconds_is_within_a_twentieth_of_the_limit(rate: int, senders: int, seed: int) -> None:
+    """But for one piece at its edge: while there is always something to send, no less; and never more."""
+    begun, piece = flow(rate, senders, seed), Throttle(rate).piece
+    sums = list(itertools.accumulate((size for _, size in begun), initial=0))
+    last = 0
+    for first, (begin, _) in enumerate(begun):
+        while last < len(begun) and begun[last][0] < begin + WINDOW:
+            last += 1
+        if last == len(begun):
+            break
+        sent = sums[last] - sums[first]
+        assert sent <= rate * WINDOW * 1.05 + piece
+        assert sent >= rate * WINDOW * 0.95 - piece

@@ -17,12 +17,13 @@ from typing import Final, TypeVar
 
 from backup_action.adapters import reason
 from backup_action.adapters.oss import refusal
-from backup_action.adapters.oss.calm import Calm
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.refusal import Refusal, Remedy
+from backup_action.adapters.oss.room import Room
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.adapters.reason import Reason
 from backup_action.adapters.way import DIRECT, Way
+from backup_action.core.concurrency import CEILING, Concurrency
 from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.patience import USUAL, Allowance, Patience
 from backup_action.core.problem import Kind, Stop
@@ -48,16 +49,21 @@ class Attempts:
     """The patience towards one bucket. Shared by all that ask it: they have one clock to learn and one allowance."""
 
     def __init__(
-        self, place: Place, keys: Keys, patience: Patience = USUAL, way: Way = DIRECT, deadline: Deadline = NEVER
-    ) -> None:
-        """`keys` gives valid credentials; called with those that were refused, it gives newer ones."""
+        self, place: Place, keys: Keys, patience: Patience = USUAL, way: Way = DIRECT, deadline: Deadline = NEVER,
+        *, concurrency: int = CEILING,
+    ) -> None:  # fmt: skip
+        """`keys` gives valid credentials; called with those that were refused, it gives newer ones.
+
+        `concurrency`: requests at a time, at most.
+        """
         self.place = place
         self.way = way
         self.deadline = deadline
         self._keys = keys
         self._patience = patience
         self._allowance = Allowance(patience.allowance)
-        self._calm = Calm(patience.many, patience.few)
+        self.law = Concurrency(concurrency, patience.many, patience.few)
+        self._room = Room(self.law)
         self._offset = 0.0
         self._dice = random.SystemRandom()
         self.heard = asyncio.Event()  # OSS has answered something for good
@@ -67,7 +73,7 @@ class Attempts:
         return time.time() + self._offset
 
     def beside(self, patience: Patience) -> Attempts:
-        """The same keys, clock and way, but a patience and a calm of its own, and no deadline."""
+        """The same keys, clock and way, but a patience and a room of its own, and no deadline."""
         other = Attempts(self.place, self._keys, patience, self.way)
         other._offset, other.heard = self._offset, self.heard
         return other
@@ -80,7 +86,7 @@ class Attempts:
         while True:
             offset = self._offset
             try:
-                answer = await self._within(partial(self._calm.ask, partial(once, credentials), pause))
+                answer = await self._within(partial(self._room.ask, partial(once, credentials), pause))
                 self._answered()
                 return answer
             except Refusal as error:
@@ -108,12 +114,10 @@ class Attempts:
 
     def _answered(self) -> None:
         self.heard.set()
-        self._calm.answered()
         self._allowance.answered()
 
     def _pause(self, attempt: int, told: float, last: Stop, *, final: bool) -> float:
         """Seconds before the next try, if there is to be one; raises Stop, `last` or what is a better reason."""
-        self._calm.failed()
         if final or attempt >= self._patience.tries:
             raise last from None
         pause = self._patience.pause(attempt, told, self._dice.random())

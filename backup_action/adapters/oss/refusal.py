@@ -34,7 +34,9 @@ class Remedy(enum.Enum):
     CLOCK = "clock"  # the server's time, then the same request
 
 
-_AGAIN = {"RequestTimeout", "ConnectionTimeout", "QpsLimitExceeded", "TooManyRequests", "SlowDown"}
+_TOO_SLOW = {"RequestTimeout", "ConnectionTimeout"}
+_TOO_MANY = {"QpsLimitExceeded", "TooManyRequests", "SlowDown"}
+_AGAIN = _TOO_SLOW | _TOO_MANY
 _RENEW = {"SecurityTokenExpired", "InvalidAccessKeyId", "InvalidSecurityToken", "AccessKeyIdAndSecurityTokenNotMatch"}
 _ACCOUNT = {
     "UserDisable", "BucketDisable", "InDebt", "InDebtOverdue", "AbnormalBucketOwnerStatus", "BucketNotBelongTo",
@@ -77,6 +79,16 @@ class Refusal(Exception):
     def is_passing(self) -> bool:
         """Whether the same request may be answered otherwise later."""
         return self.remedy in (Remedy.AGAIN, Remedy.ONCE)
+
+    @property
+    def is_throttle(self) -> bool:
+        """Whether it says that there are too many requests: OSS has many codes for that, and may say for how long."""
+        return self.status in (429, 503) or self.code in _TOO_MANY or self.delay > 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it says that the request was too slow."""
+        return self.status == 408 or self.code in _TOO_SLOW
 
     def is_final(self, attempt: int) -> bool:
         """Whether it stands in spite of that, as the answer to this try."""

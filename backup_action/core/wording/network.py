@@ -81,6 +81,23 @@ TEXTS: Final[Mapping[str, Both]] = {
             "It has to be PEM: one or more CA certificates, each beginning with `-----BEGIN CERTIFICATE-----`.",
         ),
     ),
+    Kind.OSS_THROTTLED.value: Both(
+        zh=Text(
+            "存储空间限流",
+            "存储空间 {where} 以“请求过多”（HTTP 429 或 503）拒绝了 {requests} 个请求中的 {count} 个。被拒绝的请求都已"
+            "重试，运行因此变慢，同时进行的请求最少时降到 {least} 个。",
+            "没有内容因此缺失，无需处理。如果经常出现：请让同一账号或存储空间的任务错开时间运行，或调小设置 "
+            "`concurrency`；仍然不够时，请向阿里云申请提高该存储空间的 QPS 或带宽上限。",
+        ),
+        en=Text(
+            "Slowed by the bucket",
+            "The bucket {where} refused {count} of {requests} requests as too many (HTTP 429 or 503). Each was asked "
+            "again; the run took longer, with down to {least} requests at a time.",
+            "Nothing is missing, and nothing must be done. Where it happens often: have the jobs of this account or "
+            "bucket run at other times, or lower `concurrency`; if that is not enough, ask Alibaba Cloud to raise the "
+            "bucket's limit of requests or bandwidth.",
+        ),
+    ),
     Kind.DEADLINE.value: Both(
         zh=Text(
             "到达时间上限",

@@ -35,6 +35,7 @@ from .address import Address, parse
 from .call import Allowed, Answer, Call
 from .failure import Failure
 from .identity import authenticate
+from .limits import Limits
 from .receiving import Intake
 from .sending import send
 from .signature import Signable
@@ -87,6 +88,7 @@ class Visit:
     address: Address = field(default_factory=lambda: Address("", "", (), {}, REGION))
     kind: str = routes.UNKNOWN
     fault: Fault | None = None
+    is_admitted: bool = False
 
 
 class Server:
@@ -96,12 +98,20 @@ class Server:
         self._world = world
         self._store = store
         self._allowed = allowed
+        self._limits = Limits(world)
         self._ids = itertools.count(1)
         self._boot = secrets.token_hex(6).upper()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, from its raw target to its answer."""
         visit = Visit(request, _headers(request), time.perf_counter(), self._world.era)
+        try:
+            return await self._visited(visit, request)
+        finally:
+            if visit.is_admitted:
+                self._limits.leave()
+
+    async def _visited(self, visit: Visit, request: web.Request) -> web.StreamResponse:
         request_id = f"{self._boot}{next(self._ids):012X}"
         try:
             answer = await self._answer(visit, request_id)
@@ -146,6 +156,8 @@ class Server:
         )
         signable = Signable(request.method, address.resource, address.pairs, headers)
         key = authenticate(self._world, address, signable)
+        self._limits.enter()
+        visit.is_admitted = True
         visit.fault = self._world.fault("oss", visit.kind, address.key)
         intake = Intake(self._world, visit.kind, headers, request.content, visit.fault)
         if visit.fault is not None:
