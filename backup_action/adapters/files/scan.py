@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from backup_action.adapters.files.folder import Target, on_disk, open_folder, open_root, step
 from backup_action.adapters.files.links import Links
 from backup_action.core import place
+from backup_action.core.blocks import Keep, in_memory
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
 from backup_action.core.place import Root
@@ -31,7 +32,7 @@ _SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device
 class Scan:
     """What was found. `unread` are the paths (as in `Found.path`) that could not be looked at, "" being the top."""
 
-    found: Spool[Found] = field(default_factory=lambda: Spool(Found))
+    found: Spool[Found]
     unread: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     files: list[int] = field(default_factory=list)  # per root
@@ -75,16 +76,17 @@ def scan(
     selection: Selection,
     room: int,
     stopped: Callable[[], bool] = bool,
+    keep: Keep = in_memory,
     *,
     follow: bool = False,
 ) -> Scan:
-    """Walks all roots; `room` is how many bytes a key may have below the prefix.
+    """Walks all roots; `room` is how many bytes a key may have below the prefix; `keep` is for what is found.
 
     `follow`: a link to a file or folder below the same root is taken as that, under its own path.
 
     Raises Stop, before anything else is done, for a root that is missing, unreadable or has no file to take.
     """
-    result = Scan(files=[0] * len(roots), bytes=[0] * len(roots))
+    result = Scan(Spool(Found, keep=keep), files=[0] * len(roots), bytes=[0] * len(roots))
     cut: list[Found] = []
     for index in sorted(range(len(roots)), key=lambda number: _order(roots[number])):
         before = len(result.unread)
@@ -99,7 +101,7 @@ def scan(
             raise Stop(Kind.SOURCE_EMPTY, roots[index].source)
     if cut:
         cut.sort(key=lambda found: found.order)
-        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order))
+        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order), keep)
     return result
 
 

@@ -1,0 +1,51 @@
+"""An object of our own, however long: read a stretch at a time, and kept in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from backup_action.adapters.oss.data import Bucket
+from backup_action.adapters.oss.refusal import Refusal
+from backup_action.core.blocks import Blocks, Keep
+
+STRETCH: Final = 16 << 20  # bytes; what is no longer takes one request
+BLOCK: Final = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The object, and the headers that came with its first bytes."""
+
+    headers: Mapping[str, str]
+    blocks: Blocks
+
+
+async def whole(bucket: Bucket, key: str, keep: Keep) -> Whole | None:
+    """None where it is not there, or not there any more. Raises Stop."""
+    answer = await bucket.get(key, first=STRETCH)
+    if answer is None:
+        return None
+    blocks = Blocks(keep, _blocks(answer.body))
+    size = _size(answer.headers, len(blocks))
+    try:
+        while len(blocks) < size:
+            stretch = await bucket.stretch(key, len(blocks), min(STRETCH, size - len(blocks)), answer.etag)
+            if not stretch:
+                break  # cut short: whoever reads it will tell
+            for block in _blocks(stretch):
+                blocks.append(block)
+    except Refusal:
+        return None
+    return Whole(answer.headers, blocks)
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + BLOCK] for start in range(0, len(data), BLOCK))
+
+
+def _size(headers: Mapping[str, str], came: int) -> int:
+    """The object's size, by `Content-Range: bytes 0-99/12345`; an answer without one holds all of it."""
+    told = headers.get("Content-Range", "").rpartition("/")[2]
+    return int(told) if told.isascii() and told.isdigit() else came
