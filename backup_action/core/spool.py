@@ -45,7 +45,8 @@ class Spool(Generic[T]):
         """Packs the last values too: for one spool of many that has come to its end."""
         if self._open:
             rows = [msgspec.structs.astuple(value) for value in self._open]
-            self._packed.append(zstandard.compress(pickle.dumps(rows, 5), 1))
+            packed = zstandard.compress(pickle.dumps(rows, 5), 1)
+            self._packed.append(bytes(memoryview(packed)))  # what zstd gives has the room of what it was given
             self._open = []
 
     def __len__(self) -> int:

@@ -204,9 +204,8 @@ class Packs:
                 for packed in index.packs(data):
                     if self._sizes.get(packed.pack) == packed.size and packed.pack not in self._avoided:
                         self._counted.add(packed.pack)
-                        for frame in packed.frames:
-                            for chunk in frame.chunks:
-                                self._held.add(bytes.fromhex(chunk.name))
+                        for chunk in itertools.chain.from_iterable(frame.chunks for frame in packed.frames):
+                            self._held.add(bytes.fromhex(chunk.name))
             except index.Unreadable as error:
                 raise _damaged(id, error) from None
 
@@ -224,6 +223,11 @@ class Packs:
         for entry in entries:
             if entry.is_file and all(bytes.fromhex(name) in self._held for name in entry.chunks):
                 yield Stored(entry.place, entry.size, entry.etag, entry.last_modified)
+
+    @property
+    def untold(self) -> int:
+        """How many bytes an index of the packs would have that none tells of yet, or a little more."""
+        return len(self._made)
 
     async def refuse_moved(self) -> None:
         """Before the commit: raises Stop where a pack that counted is gone, or will soon be.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +10,8 @@ from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core.blocks import Blocks, Keep
 
-STRETCH: Final = 16 << 20  # bytes; what is no longer takes one request
-BLOCK: Final = 1 << 20  # bytes
+STRETCH: Final = 8 << 20  # bytes; what is no longer takes one request
+BLOCK: Final = 1 << 18  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +27,31 @@ async def whole(bucket: Bucket, key: str, keep: Keep) -> Whole | None:
     answer = await bucket.get(key, first=STRETCH)
     if answer is None:
         return None
-    blocks = Blocks(keep, _blocks(answer.body))
+    blocks = Blocks(keep, _blocks(answer.parts))
     size = _size(answer.headers, len(blocks))
     try:
         while len(blocks) < size:
-            stretch = await bucket.stretch(key, len(blocks), min(STRETCH, size - len(blocks)), answer.etag)
-            if not stretch:
+            parts = await bucket.parts_of(key, len(blocks), min(STRETCH, size - len(blocks)), answer.etag)
+            if not parts:
                 break  # cut short: whoever reads it will tell
-            for block in _blocks(stretch):
+            for block in _blocks(parts):
                 blocks.append(block)
     except Refusal:
         return None
     return Whole(answer.headers, blocks)
 
 
-def _blocks(data: bytes) -> Iterator[bytes]:
-    return (data[start : start + BLOCK] for start in range(0, len(data), BLOCK))
+def _blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _size(headers: Mapping[str, str], came: int) -> int:
