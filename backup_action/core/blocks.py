@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
@@ -37,5 +38,8 @@ class Blocks:
         return (fetch() for fetch in self._kept)
 
     def __bytes__(self) -> bytes:
-        """All of them in one piece."""
-        return b"".join(self)
+        """All of them in one piece, without all of them beside it."""
+        whole = io.BytesIO()
+        for block in self:
+            whole.write(block)
+        return whole.getvalue()
