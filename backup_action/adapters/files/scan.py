@@ -152,7 +152,7 @@ def _walk(
             is_folder = ordered.endswith("/")
             if not (selection.takes_folder(inner) if is_folder else selection.takes(inner)):
                 continue
-            seen = _look(level, top, name, result, links, is_folder=is_folder)
+            seen = _look(level, top, name, inner, path, result, links, is_folder=is_folder)
             if seen is None:
                 continue
             info, target = seen
@@ -225,27 +225,27 @@ def _level(
 
 
 def _look(
-    level: _Level, top: int, name: str, result: Scan, links: Links | None, *, is_folder: bool
+    level: _Level, top: int, name: str, inner: str, path: str, result: Scan, links: Links | None, *, is_folder: bool
 ) -> tuple[os.stat_result, Target | None] | None:
     """What the name is now; None where that cannot be told, or where it no longer is what gave it its place.
 
     With a target it is a link, and what is told is what it leads to.
     """
-    where, path = on_disk(level.source, place.join(level.inner, name)), place.join(level.path, name)
     target: Target | Kind | None = None
     try:
         info = os.stat(name, dir_fd=_handle(level, top), follow_symlinks=False)
         if links and stat.S_ISLNK(info.st_mode):
             target = links.follow(level.real, _handle(level, top), name)
     except OSError as error:
-        _unread(result, where, path, error)
+        _unread(result, on_disk(level.source, inner), path, error)
         return None
     if isinstance(target, Kind):
-        result.problems.append(Problem(target, where))
+        result.problems.append(Problem(target, on_disk(level.source, inner)))
         target = None
     info = target.info if target else info
     if stat.S_ISDIR(info.st_mode) != is_folder:
-        _unread(result, where, path, FileNotFoundError(errno.ENOENT, "it was replaced meanwhile"))
+        replaced = FileNotFoundError(errno.ENOENT, "it was replaced meanwhile")
+        _unread(result, on_disk(level.source, inner), path, replaced)
         return None
     return info, target
 
