@@ -1,13 +1,15 @@
-"""An object of our own that is longer than a stretch: all of it, of one version, in as few requests as it takes."""
+"""What is long comes a part at a time: an object of our own in stretches, all of one version; a listing in ranges."""
 
 import asyncio
 import os
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 from ossserver import bucket, error
 
 from backup_action.core.blocks import in_memory
+from backup_action.vault import listing
 from backup_action.vault.stretches import BLOCK, STRETCH, Whole, whole
 
 
@@ -51,3 +53,32 @@ def test_a_server_that_knows_no_ranges_gives_all_at_once() -> None:
 @pytest.mark.parametrize("after", [0, 1])
 def test_what_is_gone_is_none(after: int) -> None:
     assert read(bytes(STRETCH + 5), gone_after=after)[0] is None
+
+
+def test_a_range_of_a_listing_is_packed_as_soon_as_it_ends() -> None:
+    """A million files are 1,000 ranges: none of them may hold its last page as it came."""
+    names = [f"p/{at:02}" for at in range(40)]
+
+    async def handler(request: web.Request) -> web.Response:
+        behind = [name for name in names if name > request.query.get("start-after", "")][:10]
+        rows = "".join(
+            f"<Contents><Key>{name}</Key><Size>1</Size><ETag>E</ETag><LastModified>2026-01-01T00:00:00.000Z"
+            "</LastModified></Contents>"
+            for name in behind
+        )
+        more = str(bool(behind) and behind[-1] != names[-1]).lower()
+        return web.Response(text=f"<ListBucketResult>{rows}<IsTruncated>{more}</IsTruncated></ListBucketResult>")
+
+    kept: list[bytes] = []
+
+    def keep(block: bytes) -> Callable[[], bytes]:
+        kept.append(block)
+        return lambda: block
+
+    async def ask() -> list[str]:
+        async with bucket(handler) as asking:
+            ranges = await listing.around(asking, "p/", ["09", "24"], keep)
+        assert not any(one._open for one in ranges) and len(kept) == 3
+        return [stored.key for one in ranges for stored in one]
+
+    assert asyncio.run(ask()) == [name[2:] for name in names]
