@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backup_action.core import cipher
@@ -32,9 +32,11 @@ def test_they_give_back_what_they_got_as_often_as_asked(some: list[bytes]) -> No
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 3 * RECORD + 5), cuts, cuts)
+@example(2 * RECORD, [RECORD], [])
 def test_what_is_sealed_does_not_depend_on_how_it_lies(size: int, one: list[int], other: list[int]) -> None:
     data = bytes(range(256)) * (size // 256) + bytes(size % 256)
     sealed = bytes(RING.sealing(cut(data, one), "snapshot a", lambda block: lambda: block))
+    assert len(sealed) == 36 + size + 28 * max(1, -(-size // RECORD)), "no record is empty but for an only one"
     assert RING.open(sealed, "snapshot a") == data
     opened = RING.opening(cut(sealed, [100, *(at + 100 for at in other)]), "snapshot a", lambda block: lambda: block)
     assert bytes(opened) == data
