@@ -38,8 +38,8 @@ class Blocks:
         return (fetch() for fetch in self._kept)
 
     def __bytes__(self) -> bytes:
-        """All of them in one piece, without all of them beside it."""
-        whole = io.BytesIO()
+        """All of them in one piece, which is made in its place: neither all blocks lie beside it nor does it grow."""
+        whole = io.BytesIO(bytes(self._size))
         for block in self:
             whole.write(block)
         return whole.getvalue()
