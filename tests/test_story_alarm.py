@@ -59,7 +59,7 @@ def scramble(box: Box, bucket: str, *names: str) -> tuple[dict[str, str], dict[s
         info = os.stat(box.tree / entry.path[2:])
         times = {"mtime_ns": info.st_mtime_ns, "ctime_ns": info.st_ctime_ns, "inode": info.st_ino, "racy": False}
         writer.add(msgspec.structs.replace(entry, **times) if entry.is_file else entry)
-    client.put_object(key, writer.finish({}, complete=True)[0])
+    client.put_object(key, bytes(writer.finish({}, complete=True)[0]))
     return before, disk(box.tree)
 
 
@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_read_again_is_told_as_any_other(ordinary: Box) ->
     for entry in stored.entries():
         told = {"ctime_ns": os.stat(ordinary.tree / entry.path[2:]).st_ctime_ns, "racy": False}
         writer.add(msgspec.structs.replace(entry, **told) if entry.is_file else entry)
-    ordinary.client().put_object(key, writer.finish({}, complete=True)[0])
+    ordinary.client().put_object(key, bytes(writer.finish({}, complete=True)[0]))
     assert ordinary.backup("--reread-runs", "0").code == 0
     ended = ordinary.backup("--reread-runs", "1")
     assert (ended.code, ended.told.problem_counts) == (3, {"file.unreadable": 1})

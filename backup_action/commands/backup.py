@@ -18,6 +18,7 @@ from backup_action import access
 from backup_action.adapters import progress
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.scan import Scan, scan
+from backup_action.adapters.overflow import Overflow
 from backup_action.core import address, guard, place, plan, recent, render, reread, selection, snapshot
 from backup_action.core.alarm import Census
 from backup_action.core.deadline import Deadline
@@ -64,10 +65,10 @@ async def backup(
     access.announce(draft, settings, tuple((root.source, root.destination) for root in roots))
     await progress.tell(render.looking(settings.language))
     async with access.opened(settings, environ, draft, deadline) as (bucket, token):
-        vault = Vault(bucket, settings.prefix, draft.source, settings.layout, access.sealing(settings))
+        vault = Vault(bucket, settings.prefix, draft.source, settings.layout, access.sealing(settings), Overflow().keep)
         async with together() as group:
             scanning = group.create_task(
-                asyncio.to_thread(scan, roots, chosen, vault.room, stopped, follow=settings.follow_symlinks)
+                asyncio.to_thread(scan, roots, chosen, vault.room, stopped, vault.keep, follow=settings.follow_symlinks)
             )
             asking = group.create_task(state(vault, roots, settings))
         scanned, there = scanning.result(), asking.result()
@@ -76,7 +77,7 @@ async def backup(
         draft.turn = await asyncio.to_thread(turn, settings, scanned, there.parent)
         head, census = new_head(vault, draft, roots, there.parent), Census(roots)
         async with writing(vault, there, head, token, settings, draft) as safe:
-            writer = Writer(head)
+            writer = Writer(head, vault.keep)
             upload = transfer(vault, there, safe, roots, writer, settings, draft, stopped, census)
             async with watched(draft, scanned, settings, environ):
                 await upload.run(there.against(scanned, safe, draft.turn))
@@ -200,7 +201,7 @@ def guards(
     if settings.history == "none" and there.packs is None:
         with Opener(tuple(root.source for root in roots), follow=settings.follow_symlinks) as opener:
             foresight.refuse_change(
-                there.against(scanned), opener, before[0], settings.max_change,
+                lambda: there.against(scanned), opener, before[0], settings.max_change,
                 removing=roots if settings.delete else (), stopped=stopped,
             )  # fmt: skip
 
@@ -262,13 +263,13 @@ async def commit(
     complete = scanned.complete and not counts.files_failed
     sent = tally.stored or counts.bytes_uploaded
     effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, sent, counts.files_copied)
-    data, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
+    blocks, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
     if parent is None and head.layout != TREE:
         await script.leave(vault)
     raised = [problem for problem in tally.problems if problem.kind in ALARMS]
     if raised:  # before the commit: a run that is killed in between must not be one that raised none
         await alarms.store(vault, head.id, draft.source, head.layout, raised)
-    await vault.commit(head.id, data)
+    await vault.commit(head.id, blocks)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.recent, draft.kept = snapshot.recent(head, foot), recent.kept([*vault.kept(), head.id])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Final, Protocol
 
 import msgspec
@@ -160,10 +161,34 @@ def is_sealed(data: bytes) -> bool:
 
 def seal_records(cipher: Sealed, data: bytes, about: str) -> bytes:
     """An object of records of 64 KiB, each bound to its number and whether it is the last: none can be left out."""
-    pieces = [data[start : start + RECORD] for start in range(0, len(data), RECORD)] or [b""]
-    last = len(pieces) - 1
-    sealed = (cipher.seal(piece, _record(about, n, is_last=n == last)) for n, piece in enumerate(pieces))
-    return b"".join((SEALED, cipher.key_id.encode(), *sealed))
+    return b"".join(sealing(cipher, (data,), about))
+
+
+def sealing(cipher: Sealed, blocks: Iterable[bytes], about: str) -> Iterator[bytes]:
+    """The same, a record at a time."""
+    yield SEALED + cipher.key_id.encode()
+    for number, (piece, is_last) in enumerate(_even(blocks, RECORD)):
+        yield cipher.seal(piece, _record(about, number, is_last=is_last))
+
+
+def opening(cipher: Sealed, blocks: Iterable[bytes], about: str) -> Iterator[bytes]:
+    """Undoes `sealing`, a record at a time. Raises Unopened; what came before is of no use then."""
+    for number, (piece, is_last) in enumerate(_even(blocks, RECORD + NONCE + TAG, len(SEALED) + 16)):
+        yield cipher.open(piece, _record(about, number, is_last=is_last))
+
+
+def _even(blocks: Iterable[bytes], size: int, head: int = 0) -> Iterator[tuple[bytes, bool]]:
+    """All bytes behind the `head`, in pieces of one size but for the last; and which that is. At least one."""
+    waiting = bytearray()
+    for block in blocks:
+        waiting += block
+        if len(waiting) > head:
+            del waiting[:head]
+            head = 0
+        while not head and len(waiting) > size:
+            yield bytes(waiting[:size]), False
+            del waiting[:size]
+    yield bytes(waiting[head:]), True
 
 
 def key_of(data: bytes) -> str:
@@ -173,18 +198,15 @@ def key_of(data: bytes) -> str:
 
 def open_records(cipher: Sealed, data: bytes, about: str, *, whole: bool = True) -> bytes:
     """What `seal_records` sealed; not `whole`: what its first bytes hold. Raises Unopened."""
-    body, size = memoryview(data)[len(SEALED) + 16 :], RECORD + NONCE + TAG
-    pieces, count = [], -(-len(body) // size)
-    for number in range(count):
-        piece = bytes(body[number * size : (number + 1) * size])
-        try:
-            pieces.append(cipher.open(piece, _record(about, number, is_last=whole and number == count - 1)))
-        except Unopened:
-            if whole or number == 0:
-                raise
-            break
-    if not pieces:
-        raise Unopened(about)
+    if whole:
+        return b"".join(opening(cipher, (data,), about))
+    pieces: list[bytes] = []
+    try:
+        for number, (piece, _) in enumerate(_even((data,), RECORD + NONCE + TAG, len(SEALED) + 16)):
+            pieces.append(cipher.open(piece, _record(about, number, is_last=False)))
+    except Unopened:
+        if not pieces:
+            raise
     return b"".join(pieces)
 
 

@@ -11,6 +11,8 @@ from typing import Final
 
 import zstandard
 
+from backup_action.core.blocks import Blocks
+
 PIECE: Final = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
 
 
@@ -18,19 +20,18 @@ class Broken(ValueError):
     """These bytes are no such frame; the text says why."""
 
 
-def lines(data: bytes, longest: int, *, whole: bool = True) -> Iterator[bytes]:
+def lines(data: bytes | Blocks, longest: int, *, whole: bool = True) -> Iterator[bytes]:
     """The lines of a frame, without newlines. `longest` is in bytes; not `whole`: what its first bytes hold.
 
     Raises Broken.
     """
     frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    pieces = _pieces(data)
     begun: list[bytes] = []  # of a line
     size = 0
     try:
-        for start in range(0, len(data), PIECE):
-            if frame.eof:
-                break
-            *ended, rest = frame.decompress(data[start : start + PIECE]).split(b"\n")
+        while not frame.eof and (piece := next(pieces, b"")):
+            *ended, rest = frame.decompress(piece).split(b"\n")
             if ended:
                 yield b"".join([*begun, ended[0]])
                 yield from ended[1:]
@@ -41,5 +42,11 @@ def lines(data: bytes, longest: int, *, whole: bool = True) -> Iterator[bytes]:
                 raise Broken("a line is longer than any that this program writes")
     except zstandard.ZstdError as error:
         raise Broken(f"it is no whole zstd frame: {error}") from None
-    if whole and (not frame.eof or frame.unused_data or size):
+    if whole and (not frame.eof or frame.unused_data or next(pieces, b"") or size):
         raise Broken("it is cut short, or something follows its end")
+
+
+def _pieces(data: bytes | Blocks) -> Iterator[bytes]:
+    for block in (data,) if isinstance(data, bytes) else data:
+        for start in range(0, len(block), PIECE):
+            yield block[start : start + PIECE]

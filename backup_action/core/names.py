@@ -1,17 +1,24 @@
-"""Names that are needed: a set of 64-bit digests in at most 32 bytes each, however many there are.
+"""Sets of names that only grow and take little room, however many there are.
 
-It may take a name for one that it has (once in about 2**64 / n), and never the other way round: what is held in it is
-kept, so a mistake keeps too much.
+| set | of | bytes each | exact |
+|---|---|---|---|
+| `Names` | 64-bit digests | 32 at most | no: it may take a name for one that it has (once in about 2**64 / n) |
+| `Digests` | 256-bit digests | 36 | yes |
+
+Neither ever says that it has not what it has. `Names` is for what is kept, where a mistake keeps too much.
 """
 
 from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Iterator
 from typing import Final
 
 _START: Final = 1 << 10  # places; a power of two
 _FULL: Final = 2  # places for each name, at least
+_ROWS: Final = 1 << 12
+_SIZE: Final = 32  # bytes of a digest
 
 
 def of_version(key: str, version: str) -> int:
@@ -63,3 +70,33 @@ class Names:
         for digest in before:
             if digest:
                 self._places[self._place(digest)] = digest
+
+
+class Digests:
+    """SHA-256 digests, or what is as long and as evenly spread: one behind the other, in rows by how they begin."""
+
+    def __init__(self) -> None:
+        """Begins empty."""
+        self._rows = [bytearray() for _ in range(_ROWS)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows)) // _SIZE
+
+    def __iter__(self) -> Iterator[bytes]:
+        for row in self._rows:
+            for at in range(0, len(row), _SIZE):
+                yield bytes(row[at : at + _SIZE])
+
+    def __contains__(self, digest: bytes) -> bool:
+        row = self._rows[digest[0] << 4 | digest[1] >> 4]
+        at = row.find(digest)
+        while at > 0 and at % _SIZE:  # the end of one and the beginning of the next
+            at = row.find(digest, at + 1)
+        return at >= 0
+
+    def add(self, digest: bytes) -> bool:
+        """Adds it, all 32 bytes; false where it was there."""
+        if digest in self:
+            return False
+        self._rows[digest[0] << 4 | digest[1] >> 4] += digest
+        return True

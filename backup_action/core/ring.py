@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backup_action.core import cipher
+from backup_action.core.blocks import Blocks, Keep
 from backup_action.core.cipher import PLAIN, Cipher, Sealed, Unopened
 from backup_action.core.problem import Kind, Stop
 
@@ -42,3 +43,18 @@ class Ring:
         """An object as it is stored."""
         key = self.cipher
         return cipher.seal_records(key, data, about) if isinstance(key, Sealed) else data
+
+    def opening(self, blocks: Blocks, about: str, keep: Keep) -> Blocks:
+        """An object as `open` gives it, however long. Raises as that does."""
+        first = next(iter(blocks), b"")
+        if not cipher.is_sealed(first):
+            return blocks
+        key = self.of(cipher.key_of(first))
+        if not isinstance(key, Sealed):
+            raise Unopened(about)
+        return Blocks(keep, cipher.opening(key, blocks, about))
+
+    def sealing(self, blocks: Blocks, about: str, keep: Keep) -> Blocks:
+        """An object as it is stored, however long."""
+        key = self.cipher
+        return Blocks(keep, cipher.sealing(key, blocks, about)) if isinstance(key, Sealed) else blocks

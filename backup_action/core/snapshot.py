@@ -31,6 +31,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import zstandard
 
+from backup_action.core.blocks import Blocks, Keep, in_memory
 from backup_action.core.entry import Entry, decode_entry, encode_entry, order
 from backup_action.core.lines import Broken, lines
 from backup_action.core.place import Root
@@ -109,20 +110,20 @@ def is_id(text: str) -> bool:
 
 
 class Writer:
-    """Writes a snapshot line by line; `finish` gives the bytes to store and the digest."""
+    """Writes a snapshot line by line; `finish` gives the bytes to store and the foot."""
 
-    def __init__(self, head: Head) -> None:
-        """Begins with the head."""
+    def __init__(self, head: Head, keep: Keep = in_memory) -> None:
+        """Begins with the head. `keep` takes the bytes as they come to be."""
         self.id = head.id
         self._sha = hashlib.sha256()
-        self._pieces: list[bytes] = []
+        self._packed = Blocks(keep)
         self._lines = bytearray()
         self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
         self._entries = self._files = self._bytes = 0
         self._last = ""
         self._write(_encode({"head": head}) + b"\n")
         self._pack()
-        self._pieces.append(self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))  # so that its first bytes have it
+        self._packed.append(self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))  # so that its first bytes have it
 
     def _write(self, line: bytes) -> None:
         self._lines += line
@@ -132,7 +133,7 @@ class Writer:
     def _pack(self) -> None:
         """Hashes and compresses the lines that wait: one at a time, the calls would cost more than the work."""
         self._sha.update(self._lines)
-        self._pieces.append(self._frame.compress(self._lines))
+        self._packed.append(self._frame.compress(self._lines))
         self._lines.clear()
 
     def add(self, entry: Entry) -> None:
@@ -148,7 +149,7 @@ class Writer:
 
     def finish(
         self, problems: dict[str, int], *, complete: bool, effort: Effort = IDLE, reread: int = 0
-    ) -> tuple[bytes, Foot]:
+    ) -> tuple[Blocks, Foot]:
         """Ends with the foot. To be called once."""
         self._pack()
         did = (effort.tenths, effort.files_sent, effort.bytes_sent)
@@ -156,15 +157,15 @@ class Writer:
             self._entries, self._files, self._bytes, problems, complete, self._sha.hexdigest(), *did, reread,
             effort.files_copied,
         )  # fmt: skip
-        self._pieces.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
-        self._pieces.append(self._frame.flush())
-        return b"".join(self._pieces), foot
+        self._packed.append(self._frame.compress(_encode({"foot": foot}) + b"\n"))
+        self._packed.append(self._frame.flush())
+        return self._packed, foot
 
 
 class Snapshot:
     """A stored snapshot, checked whole; its entries are read anew each time, a few at a time."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | Blocks) -> None:
         """Reads it once from end to end. Raises Unreadable for anything but a whole snapshot of format 1."""
         self._data = data
         self.marks: list[str] = []  # every MARK-th file's key: where a listing may be split
@@ -261,7 +262,7 @@ def _wrapped(line: bytes, name: str, kind: type[Any]) -> Any:
         raise Unreadable(f"its {name} is malformed: {error}") from None
 
 
-def _lines(data: bytes, *, whole: bool = True) -> Iterator[bytes]:
+def _lines(data: bytes | Blocks, *, whole: bool = True) -> Iterator[bytes]:
     """The plain lines of one frame, without newlines, in bounded memory. Raises Unreadable."""
     try:
         yield from lines(data, LINE_MAX, whole=whole)

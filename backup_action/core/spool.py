@@ -1,6 +1,6 @@
-"""A pile of values too long to hold: kept packed in memory, read back in order as often as one likes.
+"""A pile of values too long to hold: kept packed, read back in order as often as one likes.
 
-A million scanned files take about 30 MB this way, and no room on the disk, which a full one would not have.
+A million scanned files take about 30 MB this way: in memory, or wherever `keep` puts them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 import msgspec
 import zstandard
 
+from backup_action.core.blocks import Blocks, Keep, in_memory
+
 T = TypeVar("T", bound=msgspec.Struct)
 BLOCK = 4096  # values packed together
 
@@ -19,13 +21,14 @@ BLOCK = 4096  # values packed together
 class Spool(Generic[T]):
     """An append-only sequence of one kind of Struct.
 
-    Packed by pickle, which keeps the surrogate escapes of names that are no UTF-8; what is unpacked never left memory.
+    Packed by pickle, which keeps the surrogate escapes of names that are no UTF-8; what is unpacked is what was packed
+    here.
     """
 
-    def __init__(self, kind: type[T], values: Iterable[T] = ()) -> None:
-        """Begins with `values`."""
+    def __init__(self, kind: type[T], values: Iterable[T] = (), keep: Keep = in_memory) -> None:
+        """Begins with `values`. `keep` takes the packed blocks, and gives them back as they were."""
         self._kind = kind
-        self._packed: list[bytes] = []
+        self._packed = Blocks(keep)
         self._open: list[T] = []
         self._count = 0
         for value in values:
@@ -36,8 +39,14 @@ class Spool(Generic[T]):
         self._open.append(value)
         self._count += 1
         if len(self._open) == BLOCK:
+            self.pack()
+
+    def pack(self) -> None:
+        """Packs the last values too: for one spool of many that has come to its end."""
+        if self._open:
             rows = [msgspec.structs.astuple(value) for value in self._open]
-            self._packed.append(zstandard.compress(pickle.dumps(rows, 5), 1))
+            packed = zstandard.compress(pickle.dumps(rows, 5), 1)
+            self._packed.append(bytes(memoryview(packed)))  # what zstd gives has the room of what it was given
             self._open = []
 
     def __len__(self) -> int:

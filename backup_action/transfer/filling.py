@@ -1,7 +1,8 @@
 """Fills packs with frames: one is closed at 16 MiB, and sent while the next one fills.
 
-Every few minutes, and when a run is cut short, an index tells of the packs that are stored, so that the next run need
-not send them again. At the end every pack is stored, and an index tells of it (law 2: packs, index, snapshot).
+Every few minutes or 200,000 chunks, and when a run is cut short, an index tells of the packs that are stored, so that
+the next run need not send them again. At the end every pack is stored, and an index tells of it (law 2: packs, index,
+snapshot).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from backup_action.vault.packs import Packs
 
 FLYING: Final = 4  # packs on their way at a time
 EVERY: Final = 120.0  # seconds between two indexes
+LONG: Final = 8 << 20  # bytes of one, that is about 200,000 chunks, after which the next begins
 PARTING: Final = 1.5  # seconds that the last index of a run that is cut short may take; a cancelled job has five
 
 
@@ -56,7 +58,7 @@ class Filling:
             await self._safe.lease.confirm()
             await self._packs.put(full)
             now = asyncio.get_running_loop().time()
-            if now - self._indexed >= EVERY:
+            if now - self._indexed >= EVERY or self._packs.untold >= LONG:
                 self._indexed = now
                 await self._packs.flush(self._id)
         finally:

@@ -17,24 +17,30 @@ from backup_action.core.problem import Kind, Stop
 
 
 def refuse_change(
-    items: Iterable[Item], opener: Opener, files: int, limit: int, *, removing: tuple[Root, ...],
+    plan: Callable[[], Iterable[Item]], opener: Opener, files: int, limit: int, *, removing: tuple[Root, ...],
     stopped: Callable[[], bool],
 ) -> None:  # fmt: skip
     """Raises Stop where more than `limit` percent of `files` would lose their content for good.
 
-    `removing`: what is gone from below these roots will be removed. Reads files; not for the event loop.
+    `plan` gives the items, twice if need be. `removing`: what is gone from below these roots will be removed. Reads
+    files; not for the event loop.
     """
-    at_risk = [item for item in items if item.known is not None and item.known.is_file and not item.known.has_version]
-    lost = sum(_is_removed(item, removing) for item in at_risk)
-    rewritten = [item for item in at_risk if item.step is Step.READ]
-    if not is_beyond(lost + len(rewritten), files, limit):
+    lost = rewritten = 0
+    for item in filter(_is_at_risk, plan()):
+        lost += _is_removed(item, removing)
+        rewritten += item.step is Step.READ
+    if not is_beyond(lost + rewritten, files, limit):
         return
-    for item in rewritten:
-        lost += _is_new(item, opener, stopped)
+    for item in filter(_is_at_risk, plan()):
         if is_beyond(lost, files, limit):
             break
+        lost += item.step is Step.READ and _is_new(item, opener, stopped)
     if is_beyond(lost, files, limit):
         raise Stop(Kind.SOURCE_CHANGED, before=files, now=lost, percent=100 * lost // files, limit=limit)
+
+
+def _is_at_risk(item: Item) -> bool:
+    return item.known is not None and item.known.is_file and not item.known.has_version
 
 
 def _is_removed(item: Item, removing: tuple[Root, ...]) -> bool:

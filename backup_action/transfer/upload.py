@@ -39,7 +39,8 @@ from backup_action.vault import Vault
 from backup_action.vault.copies import DIGEST, Copies
 
 SMALL: Final = 8 << 20  # bytes; up to here a file is one PUT from memory
-HELD: Final = 48 << 20  # bytes of content in memory at a time
+HELD: Final = 48 << 20  # bytes in memory at a time, for content and what is known of it
+EACH: Final = 3 << 10  # bytes of that for a file of any size: its task, its entry, its place in the row
 BATCH: Final = 64  # files read in one go off the event loop
 BATCH_BYTES: Final = 4 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
@@ -49,7 +50,7 @@ LARGE: Final = 4  # large files at a time
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One file on its way; of the budget it holds the size that was found."""
+    """One file on its way; of the budget it holds its room, by the size that was found."""
 
     slot: Slot
     item: Item
@@ -140,7 +141,7 @@ class Upload:
                 launch(group.create_task(self._send_large(slot, item, found)))
             else:
                 batch.append((slot, item, found))
-                weight += found.size
+                weight += _room(found)
             if len(batch) == BATCH or weight >= BATCH_BYTES or (batch and number % BREATH == 0):
                 await self._budget.take(weight)
                 launch(group.create_task(self._read(batch)))
@@ -171,7 +172,7 @@ class Upload:
                 continue
             else:
                 grown.append((slot, item, found))
-            self._budget.give(found.size)
+            self._budget.give(_room(found))
         for slot, item, found in grown:  # with nothing of the budget in hand: its parts take from it themselves
             await self._big.acquire()
             await self._send_large(slot, item, found)
@@ -196,7 +197,7 @@ class Upload:
         except Stop as error:
             problem = one_object(error, job.found)
             self._entries.fail(job.slot, await self._left(job.item), job.found, problem)
-        self._budget.give(job.found.size)
+        self._budget.give(_room(job.found))
 
     async def _left(self, item: Item) -> Item:
         """The item of a file that was not taken. A PUT without a good answer may have been done all the same: where no
@@ -270,6 +271,10 @@ class Upload:
         (self._tally.reread_same if item.reread else self._tally.same)(_root(item), read_as.size)
         at = {"etag": known.etag, "version": known.version, "last_modified": known.last_modified}
         self._entries.fill(slot, known if is_untouched(read_as, known) else msgspec.structs.replace(read_as, **at))
+
+
+def _room(found: Found) -> int:
+    return found.size + EACH
 
 
 def _root(item: Item) -> int:

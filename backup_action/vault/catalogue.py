@@ -18,6 +18,7 @@ from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import ledger, selector, snapshot
 from backup_action.core.address import CATALOGUE, LAYOUTS
+from backup_action.core.blocks import Blocks, Keep, in_memory
 from backup_action.core.cipher import RECORD, Unopened, is_sealed
 from backup_action.core.entry import Entry
 from backup_action.core.place import KEY_MAX
@@ -28,6 +29,7 @@ from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.vault import listing
 from backup_action.vault.listing import LEDGER
+from backup_action.vault.stretches import whole
 
 SNAPSHOTS: Final = f"{CATALOGUE}/snapshots/"
 LEASE: Final = ".lease"
@@ -54,11 +56,15 @@ class Catalogue:
 class Vault:
     """One prefix of one bucket, as one source sees it."""
 
-    def __init__(self, bucket: Bucket, prefix: str, source: str, layout: str, headers: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, bucket: Bucket, prefix: str, source: str, layout: str, headers: Mapping[str, str] = {},
+        keep: Keep = in_memory,
+    ) -> None:  # fmt: skip
         """`source` and `layout` say whose snapshots are ours; `headers` go with all that we keep of our own.
 
-        Who only reads may give "" for the layout: it means any.
+        Who only reads may give "" for the layout: it means any. `keep` takes what is long: snapshots and listings.
         """
+        self.keep = keep
         self.bucket = bucket
         self.control = Control(bucket)
         self.prefix = prefix
@@ -175,18 +181,21 @@ class Vault:
 
     async def snapshot(self, id: str) -> Snapshot:
         """A snapshot by its id. Raises Stop."""
-        answer = await self.bucket.get(self._snapshot_key(id))
+        answer = await whole(self.bucket, self._snapshot_key(id), self.keep)
         if answer is None:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason="it is listed, but not there")
         self.may_be_versioned = "x-oss-version-id" in answer.headers
         try:
-            found = await asyncio.to_thread(lambda: Snapshot(self.ring.open(answer.body, _about(id))))
+            found = await asyncio.to_thread(self._read, id, answer.blocks)
         except (Unreadable, Unopened) as error:
             raise _unreadable(id, error) from None
         if found.id != id:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
-        self._refuse_open(found.head, answer.body)
+        self._refuse_open(found.head, next(iter(answer.blocks)))
         return found
+
+    def _read(self, id: str, blocks: Blocks) -> Snapshot:
+        return Snapshot(self.ring.opening(blocks, _about(id), self.keep))
 
     def _refuse_open(self, head: Head, data: bytes) -> None:
         """Raises Stop where a snapshot of an encrypted vault is not sealed: anybody could have made it."""
@@ -223,7 +232,7 @@ class Vault:
 
     async def listing(self, marks: list[str]) -> list[Spool[Stored]]:
         """Every object below the prefix but the catalogue, in order: one spool a range between two marks."""
-        return await listing.around(self.bucket, self.prefix, marks)
+        return await listing.around(self.bucket, self.prefix, marks, self.keep)
 
     async def below(self, folder: str, after: str = "", end: str = "") -> Spool[Stored]:
         """Every object of one of our own folders, its key below that; only those behind `after` and up to `end`."""
@@ -237,9 +246,9 @@ class Vault:
                 if head and self._is_ours(head):
                     raise Stop(Kind.PARENT_MOVED, stored.key)
 
-    async def commit(self, id: str, data: bytes) -> None:
+    async def commit(self, id: str, blocks: Blocks) -> None:
         """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop."""
-        data = await asyncio.to_thread(self.ring.seal, data, _about(id))
+        data = bytes(await asyncio.to_thread(self.ring.sealing, blocks, _about(id), self.keep))
         key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
         await self.bucket.put(key, data, crc64, {"content-type": "application/zstd", **self.headers})
         for _ in range(3):

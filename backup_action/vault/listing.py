@@ -7,6 +7,7 @@ from typing import Final
 
 from backup_action.adapters.oss.data import PAGE, Bucket
 from backup_action.core.address import CATALOGUE
+from backup_action.core.blocks import Keep, in_memory
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 
@@ -20,23 +21,27 @@ _PAST_CATALOGUE: Final = f"{CATALOGUE}/~"
 _FEW: Final = 100  # keys asked for where few are expected: those that sort before the catalogue
 
 
-async def between(bucket: Bucket, prefix: str, after: str, end: str, most: int = PAGE) -> Spool[Stored]:
+async def between(
+    bucket: Bucket, prefix: str, after: str, end: str, most: int = PAGE, keep: Keep = in_memory
+) -> Spool[Stored]:
     """Objects behind `after` up to `end`, both below the prefix; "" is no bound. `most` is for the first page."""
-    found: Spool[Stored] = Spool(Stored)
+    found: Spool[Stored] = Spool(Stored, keep=keep)
     more = True
     while more:
         objects, more = await bucket.page(prefix, prefix + after if after else "", most)
         for stored in objects:
             key = stored.key[len(prefix) :]
             if end and key > end:
-                return found
+                more = False
+                break
             after = key
             found.append(Stored(key, stored.size, stored.etag, stored.last_modified))
         most = PAGE
+    found.pack()
     return found
 
 
-async def around(bucket: Bucket, prefix: str, marks: list[str]) -> list[Spool[Stored]]:
+async def around(bucket: Bucket, prefix: str, marks: list[str], keep: Keep = in_memory) -> list[Spool[Stored]]:
     """Every object below the prefix but the catalogue, in order: one spool a range between two marks.
 
     The catalogue may hold far more than the tree does, so a range of its own ends before it.
@@ -47,7 +52,7 @@ async def around(bucket: Bucket, prefix: str, marks: list[str]) -> list[Spool[St
     ends = [*before, _BEFORE_CATALOGUE, *behind, ""]
     most = [PAGE] * len(before) + [_FEW] + [PAGE] * (len(behind) + 1)
     ranges = zip(starts, ends, most, strict=True)
-    return await asyncio.gather(*(between(bucket, prefix, *bounds) for bounds in ranges))
+    return await asyncio.gather(*(between(bucket, prefix, *bounds, keep) for bounds in ranges))
 
 
 async def snapshots(bucket: Bucket, start: str, since: str = "") -> list[Stored]:

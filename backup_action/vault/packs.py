@@ -24,16 +24,19 @@ import msgspec
 from backup_action.adapters.oss.data import PAGE
 from backup_action.core import cipher, index
 from backup_action.core.address import CATALOGUE
+from backup_action.core.blocks import Blocks, Keep
 from backup_action.core.body import Body
 from backup_action.core.cipher import Unopened
 from backup_action.core.entry import Entry
 from backup_action.core.index import Packed
+from backup_action.core.names import Digests
 from backup_action.core.pack import Open
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.ring import Ring
 from backup_action.core.stored import Stored
 from backup_action.vault import marks
 from backup_action.vault.catalogue import Vault
+from backup_action.vault.stretches import whole
 
 PACKS: Final = f"{CATALOGUE}/packs/"
 INDEX: Final = f"{CATALOGUE}/index/"
@@ -57,7 +60,7 @@ def pack_key(name: str) -> str:
 class Read:
     """An index as it was read, opened, and the id of the key that it was sealed under ("" for none)."""
 
-    data: bytes
+    data: Blocks
     key: str
 
 
@@ -108,13 +111,13 @@ async def fetched(
     vault: Vault, ring: Ring, ids: list[str], tell: Callable[[Problem], None] | None = None
 ) -> dict[str, Read]:  # fmt: skip
     """Indexes by their ids, but for those that are gone. `tell` as for `indexes`. Raises Stop."""
-    answers = await asyncio.gather(*(vault.bucket.get(f"{vault.prefix}{INDEX}{id}") for id in ids))
+    answers = await asyncio.gather(*(whole(vault.bucket, f"{vault.prefix}{INDEX}{id}", vault.keep) for id in ids))
     found: dict[str, Read] = {}
     for id, answer in zip(ids, answers, strict=True):
         if answer is None:
             continue  # it was pruned meanwhile
         try:
-            found[id] = _opened(id, answer.body, ring)
+            found[id] = _opened(id, answer.blocks, ring, vault.keep)
         except Stop as stop:
             if tell is None or stop.problem.kind is not Kind.INDEX_DAMAGED:
                 raise
@@ -129,18 +132,19 @@ def _superseded(read: Mapping[str, Read], ids: list[str]) -> set[str]:
     return {old for id, old in told if at.get(old, len(ids)) < at[id]}
 
 
-def _opened(id: str, data: bytes, ring: Ring) -> Read:
-    if ring.ciphers and not cipher.is_sealed(data):
+def _opened(id: str, data: Blocks, ring: Ring, keep: Keep) -> Read:
+    first = next(iter(data), b"")
+    if ring.ciphers and not cipher.is_sealed(first):
         raise _damaged(id, Unopened("it is not sealed, as all is in this vault"))
     try:
-        opened = Read(ring.open(data, about(id)), cipher.key_of(data) if cipher.is_sealed(data) else "")
+        opened = Read(ring.opening(data, about(id), keep), cipher.key_of(first) if cipher.is_sealed(first) else "")
     except Unopened as error:
         raise _damaged(id, error) from None
     _head(id, opened.data)
     return opened
 
 
-def _head(id: str, data: bytes) -> index.Head:
+def _head(id: str, data: Blocks) -> index.Head:
     try:
         return index.head(data)
     except index.Unreadable as error:
@@ -162,12 +166,12 @@ class Packs:
         self._vault = vault
         self._ring = ring
         self._headers = {**headers, "content-type": "application/octet-stream", **ONCE}
-        self._held: set[bytes] = set()
-        self._claimed: set[bytes] = set()
+        self._held = Digests()
+        self._claimed = Digests()
         self._lock = threading.Lock()
-        self._made: list[Packed] = []  # that no index tells of yet
+        self._made = Blocks(vault.keep)  # packs that no index tells of yet
         self._numbers = itertools.count()
-        self._small: dict[str, bytes] = {}  # indexes of our key that one can take the place of, by id
+        self._small: dict[str, Blocks] = {}  # indexes of our key that one can take the place of, by id
         self._old: list[str] = []  # ids of indexes that are superseded already
         self._sizes: dict[str, int] = {}
         self._avoided: frozenset[str] = frozenset()  # packs that are marked
@@ -193,13 +197,14 @@ class Packs:
         }
         await asyncio.to_thread(self._read, {id: one.data for id, one in found.items()})
 
-    def _read(self, indexes: Mapping[str, bytes]) -> None:
+    def _read(self, indexes: Mapping[str, Blocks]) -> None:
         for id, data in indexes.items():
             try:
                 for packed in index.packs(data):
                     if self._sizes.get(packed.pack) == packed.size and packed.pack not in self._avoided:
                         self._counted.add(packed.pack)
-                        self._held.update(bytes.fromhex(c.name) for frame in packed.frames for c in frame.chunks)
+                        for chunk in itertools.chain.from_iterable(frame.chunks for frame in packed.frames):
+                            self._held.add(bytes.fromhex(chunk.name))
             except index.Unreadable as error:
                 raise _damaged(id, error) from None
 
@@ -210,16 +215,18 @@ class Packs:
         """
         key = bytes.fromhex(name)
         with self._lock:
-            if key in self._held or key in self._claimed:
-                return False
-            self._claimed.add(key)
-            return True
+            return key not in self._held and self._claimed.add(key)
 
     def present(self, entries: Iterable[Entry]) -> Iterator[Stored]:
         """What a listing would say of files, had they objects: those whose chunks are all there, in their order."""
         for entry in entries:
             if entry.is_file and all(bytes.fromhex(name) in self._held for name in entry.chunks):
                 yield Stored(entry.place, entry.size, entry.etag, entry.last_modified)
+
+    @property
+    def untold(self) -> int:
+        """How many bytes an index of the packs would have that none tells of yet, or a little more."""
+        return len(self._made)
 
     async def refuse_moved(self) -> None:
         """Before the commit: raises Stop where a pack that counted is gone, or will soon be.
@@ -247,7 +254,7 @@ class Packs:
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64)
         self.sent += len(body)
         self._stored += pack.chunks
-        self._made.append(Packed(name, len(body), pack.frames))
+        self._made.append(index.shut(Packed(name, len(body), pack.frames)))
 
     async def _is_stored(self, key: str, body: Body, crc64: int, headers: Mapping[str, str]) -> bool:
         """Writes an object once. What stands there already, as after a lost answer, must be this one by its listing,
@@ -269,7 +276,7 @@ class Packs:
         """
         if last and self._stored != len(self._claimed):
             raise AssertionError("not every chunk that was claimed is in a pack")  # what a snapshot names is there
-        made, self._made = self._made, []
+        made, self._made = self._made, Blocks(self._vault.keep)
         merged = self._small if last and len(self._small) >= MANY else {}
         if not made and not merged:
             return
@@ -281,12 +288,11 @@ class Packs:
             if not await self._is_stored(key, body, body.crc64, headers | ONCE):  # the name is ours: it came badly
                 await self._vault.bucket.put(key, body, body.crc64, headers)
         except BaseException:
-            self._made = [*made, *self._made]  # for the last one, if there is time
+            self._made = Blocks(self._vault.keep, [*made, *self._made])  # for the last one, if there is time
             raise
 
-    def _index(self, made: list[Packed], merged: Mapping[str, bytes], name: str) -> bytes:
+    def _index(self, made: Blocks, merged: Mapping[str, Blocks], name: str) -> bytes:
         old = itertools.chain.from_iterable(map(index.packs, merged.values()))
         kept = (packed for packed in old if self._sizes.get(packed.pack) == packed.size)
-        return self._ring.seal(
-            index.encode(itertools.chain(kept, made), [*self._old, *merged] if merged else []), about(name)
-        )
+        told = itertools.chain(kept, map(index.opened, made))
+        return self._ring.seal(index.encode(told, [*self._old, *merged] if merged else []), about(name))

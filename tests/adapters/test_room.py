@@ -246,7 +246,7 @@ def test_what_is_sent_and_what_comes_back_counts_as_carried() -> None:
 
     async def work() -> None:
         async with bucket(handler) as made:
-            await made.call("PUT", "k", body=b"y" * 1000, right="oss:PutObject")
+            await made.call("PUT", "k", data=b"y" * 1000, right="oss:PutObject")
             assert made.attempts.law.carried == 1070
 
     run(work)

@@ -51,7 +51,7 @@ def snapshot(
     writer = Writer(head)
     for one in some:
         writer.add(one)
-    data, _ = writer.finish({}, complete=complete, effort=effort)
+    data = bytes(writer.finish({}, complete=complete, effort=effort)[0])
     return Snapshot(data), data
 
 

@@ -104,7 +104,7 @@ def test_a_foot_with_other_numbers_is_refused(name: str, value: object) -> None:
 def one_file() -> bytes:
     writer = Writer(HEAD)
     writer.add(Entry("a", Sort.FILE, "a", 1))
-    return writer.finish({}, complete=True, effort=Effort(2.0, 1, 9))[0]
+    return bytes(writer.finish({}, complete=True, effort=Effort(2.0, 1, 9))[0])
 
 
 @given(st.lists(st.datetimes().map(lambda at: at.strftime("%Y%m%dT%H%M%SZ").zfill(16) + "-6c5f0a26"), max_size=9))

@@ -1,5 +1,8 @@
 """A spool is a list that does not take a list's room."""
 
+import tracemalloc
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,3 +23,27 @@ def test_blocks_are_packed_in_order_whatever_the_names() -> None:
     many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.BLOCK * 3 + 7)]
     pile = Spool(Stored, many)
     assert list(pile) == many and len(pile) == len(many)
+
+
+def test_what_is_packed_takes_no_more_room_than_its_bytes() -> None:
+    tracemalloc.start()
+    pile = Spool(Stored, (Stored(f"key/{i:07}", i % 99, "E", 2**40) for i in range(spool.BLOCK * 8)))
+    taken, packed = tracemalloc.get_traced_memory()[0], sum(map(len, pile._packed))
+    tracemalloc.stop()
+    assert packed < 6 * len(pile) and taken < 16 * len(pile), "bytes; one row alone is longer before it is packed"
+
+
+def test_one_that_has_come_to_its_end_holds_nothing_open_and_goes_on() -> None:
+    some = [Stored(str(i), i, "E", i) for i in range(5)]
+    kept: list[bytes] = []
+
+    def keep(block: bytes) -> Callable[[], bytes]:
+        kept.append(block)
+        return lambda: block
+
+    pile = Spool(Stored, some[:3], keep)
+    for _ in range(2):
+        pile.pack()
+    assert len(kept) == 1 and list(pile) == some[:3]
+    pile.append(some[3])
+    assert len(kept) == 1 and list(pile) == some[:4]

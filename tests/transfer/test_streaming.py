@@ -18,6 +18,7 @@ from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.signature import Credentials
+from backup_action.core import index
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
 from backup_action.core.index import Packed
@@ -127,10 +128,10 @@ def test_an_index_that_was_cut_short_is_written_by_the_last() -> None:
         place = Place("bucket", "cn-hangzhou", f"http://127.0.0.1:{port}")
         async with Bucket(Attempts(place, keys), connections=1) as bucket:
             told = Packs(Vault(bucket, "p/", "story", "vault"), Ring(), {})
-            told._made = [Packed("a" * 64, 1, [])]
+            told._made.append(index.shut(Packed("a" * 64, 1, [])))
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(told.flush("id"), 0.3)
-            return told._made, [Packed("a" * 64, 1, [])]
+            return [index.opened(one) for one in told._made], [Packed("a" * 64, 1, [])]
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         left, made = asyncio.run(run(silent.getsockname()[1]))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from backup_action.adapters.files.folder import Target, on_disk, open_folder, open_root, step
 from backup_action.adapters.files.links import Links
 from backup_action.core import place
+from backup_action.core.blocks import Keep, in_memory
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
 from backup_action.core.place import Root
@@ -31,7 +32,7 @@ _SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device
 class Scan:
     """What was found. `unread` are the paths (as in `Found.path`) that could not be looked at, "" being the top."""
 
-    found: Spool[Found] = field(default_factory=lambda: Spool(Found))
+    found: Spool[Found]
     unread: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     files: list[int] = field(default_factory=list)  # per root
@@ -75,16 +76,17 @@ def scan(
     selection: Selection,
     room: int,
     stopped: Callable[[], bool] = bool,
+    keep: Keep = in_memory,
     *,
     follow: bool = False,
 ) -> Scan:
-    """Walks all roots; `room` is how many bytes a key may have below the prefix.
+    """Walks all roots; `room` is how many bytes a key may have below the prefix; `keep` is for what is found.
 
     `follow`: a link to a file or folder below the same root is taken as that, under its own path.
 
     Raises Stop, before anything else is done, for a root that is missing, unreadable or has no file to take.
     """
-    result = Scan(files=[0] * len(roots), bytes=[0] * len(roots))
+    result = Scan(Spool(Found, keep=keep), files=[0] * len(roots), bytes=[0] * len(roots))
     cut: list[Found] = []
     for index in sorted(range(len(roots)), key=lambda number: _order(roots[number])):
         before = len(result.unread)
@@ -99,7 +101,7 @@ def scan(
             raise Stop(Kind.SOURCE_EMPTY, roots[index].source)
     if cut:
         cut.sort(key=lambda found: found.order)
-        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order))
+        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order), keep)
     return result
 
 
@@ -150,7 +152,7 @@ def _walk(
             is_folder = ordered.endswith("/")
             if not (selection.takes_folder(inner) if is_folder else selection.takes(inner)):
                 continue
-            seen = _look(level, top, name, result, links, is_folder=is_folder)
+            seen = _look(level, top, name, inner, path, result, links, is_folder=is_folder)
             if seen is None:
                 continue
             info, target = seen
@@ -223,27 +225,27 @@ def _level(
 
 
 def _look(
-    level: _Level, top: int, name: str, result: Scan, links: Links | None, *, is_folder: bool
+    level: _Level, top: int, name: str, inner: str, path: str, result: Scan, links: Links | None, *, is_folder: bool
 ) -> tuple[os.stat_result, Target | None] | None:
     """What the name is now; None where that cannot be told, or where it no longer is what gave it its place.
 
     With a target it is a link, and what is told is what it leads to.
     """
-    where, path = on_disk(level.source, place.join(level.inner, name)), place.join(level.path, name)
     target: Target | Kind | None = None
     try:
         info = os.stat(name, dir_fd=_handle(level, top), follow_symlinks=False)
         if links and stat.S_ISLNK(info.st_mode):
             target = links.follow(level.real, _handle(level, top), name)
     except OSError as error:
-        _unread(result, where, path, error)
+        _unread(result, on_disk(level.source, inner), path, error)
         return None
     if isinstance(target, Kind):
-        result.problems.append(Problem(target, where))
+        result.problems.append(Problem(target, on_disk(level.source, inner)))
         target = None
     info = target.info if target else info
     if stat.S_ISDIR(info.st_mode) != is_folder:
-        _unread(result, where, path, FileNotFoundError(errno.ENOENT, "it was replaced meanwhile"))
+        replaced = FileNotFoundError(errno.ENOENT, "it was replaced meanwhile")
+        _unread(result, on_disk(level.source, inner), path, replaced)
         return None
     return info, target
 

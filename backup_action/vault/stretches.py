@@ -1,0 +1,60 @@
+"""An object of our own, however long: read a stretch at a time, and kept in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from backup_action.adapters.oss.data import Bucket
+from backup_action.adapters.oss.refusal import Refusal
+from backup_action.core.blocks import Blocks, Keep
+
+STRETCH: Final = 8 << 20  # bytes; what is no longer takes one request
+BLOCK: Final = 1 << 18  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The object, and the headers that came with its first bytes."""
+
+    headers: Mapping[str, str]
+    blocks: Blocks
+
+
+async def whole(bucket: Bucket, key: str, keep: Keep) -> Whole | None:
+    """None where it is not there, or not there any more. Raises Stop."""
+    answer = await bucket.get(key, first=STRETCH)
+    if answer is None:
+        return None
+    blocks = Blocks(keep, _blocks(answer.parts))
+    size = _size(answer.headers, len(blocks))
+    try:
+        while len(blocks) < size:
+            parts = await bucket.parts_of(key, len(blocks), min(STRETCH, size - len(blocks)), answer.etag)
+            if not parts:
+                break  # cut short: whoever reads it will tell
+            for block in _blocks(parts):
+                blocks.append(block)
+    except Refusal:
+        return None
+    return Whole(answer.headers, blocks)
+
+
+def _blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _size(headers: Mapping[str, str], came: int) -> int:
+    """The object's size, by `Content-Range: bytes 0-99/12345`; an answer without one holds all of it."""
+    told = headers.get("Content-Range", "").rpartition("/")[2]
+    return int(told) if told.isascii() and told.isdigit() else came
