@@ -8,7 +8,7 @@ IMPORTED_LATER = (
     "alibabacloud_sts20150401.models",
     "cryptography.exceptions",
     "cryptography.hazmat.primitives.ciphers.aead",
-    "fastcdc.fastcdc_cy",
+    "pyfastcdc.cy.fastcdc",
     "jwt",
     "oss2",
     "requests",

@@ -1,5 +1,5 @@
 """Where a content is cut into chunks: at places that its own bytes choose, so that an insertion moves no cut but its
-neighbours (FastCDC, Xia et al., ATC 2016, normalized; by the `fastcdc` library).
+neighbours (FastCDC of 2020, Xia et al., TPDS 31, normalized; by the `pyfastcdc` library).
 
 A content of at most `WHOLE` bytes is one chunk. A longer one is cut as it comes, a piece at a time: what is not yet
 certain to end where it does is held back until more has come. The cuts are a part of the format only in so far as
@@ -63,6 +63,8 @@ def _cuts(data: bytes) -> list[int]:
     """The sizes of the chunks of what begins at a cut."""
     if len(data) <= LEAST:
         return [len(data)] if data else []
-    from fastcdc.fastcdc_cy import fastcdc_cy  # small files do without; and never the library's slow form in Python
+    # Small files do without the import; and it is never the library's slow form in Python.
+    from pyfastcdc.cy.fastcdc import FastCDC
 
-    return [chunk.length for chunk in fastcdc_cy(data, LEAST, MEAN, MOST)]
+    cutting = FastCDC(MEAN, min_size=LEAST, max_size=MOST)
+    return [chunk.length for chunk in cutting.cut_buf(data)]
