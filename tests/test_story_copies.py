@@ -201,7 +201,7 @@ def test_copies_of_a_run_that_never_committed_are_found_by_the_next(box: Box) ->
     assert_whole(box, many("old", 4), many("new", 4))
 
 
-@pytest.mark.parametrize("is_versioned", [False, True])
+@pytest.mark.parametrize("is_versioned", [False, slowly(True)])
 def test_rotated_files_cost_no_upload(box: Box, is_versioned: bool) -> None:
     """A chain of renames, each over the next; what came anew is all that is sent."""
     bucket = versioned(box) if is_versioned else ""
@@ -326,7 +326,7 @@ def test_a_refusal_that_the_bytes_would_meet_as_well_ends_the_run(box: Box) -> N
     assert ended.told.problem_counts == {"oss.account": 1} and sent(box, before) == []
 
 
-@pytest.mark.parametrize("size", [FROM, slowly(LIMIT + 1), LARGE])
+@pytest.mark.parametrize("size", [FROM, LIMIT + 1, slowly(LARGE)])
 def test_a_copy_that_is_another_content_is_overwritten_by_the_bytes(box: Box, size: int) -> None:
     first: Tree = {"old": content(1, size), "z": content(2, size)}
     second: Tree = {"new": content(1, size), "z": content(2, size)}
@@ -390,7 +390,7 @@ def test_a_copy_has_the_class_and_tags_of_this_run(box: Box) -> None:
     assert_whole(box, first, second)
 
 
-@pytest.mark.parametrize("setting", ["first", "bucket"])
+@pytest.mark.parametrize("setting", [slowly("first"), "bucket"])
 def test_what_is_frozen_is_sent_and_nothing_is_told(box: Box, setting: str) -> None:
     """Where the class is a setting, no copy is even tried."""
     tree: Tree = {"a": content(1), "b": content(1)}
@@ -425,7 +425,7 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", ["lost", "altered answer", slowly("busy"), slowly("cut")])
+@pytest.mark.parametrize("trouble", ["lost", slowly("altered answer"), slowly("busy"), slowly("cut")])
 def test_faults_that_pass_do_no_harm(box: Box, trouble: str) -> None:
     back_up(box, many("old", 4))
     box.post("faults", [TROUBLE[trouble]])

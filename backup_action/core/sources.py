@@ -4,8 +4,8 @@ The index is a hint and proves nothing: the object may be gone or replaced since
 copied, and the copy is proven by itself (law 3).
 
 Memory is bounded: at most `MOST` contents of at least `FROM` bytes, each packed into some 400 bytes with all that keys
-it, so 40 MB. When there are more, the smaller half is given up, and from then on only larger ones are taken in: a
-content is found whenever fewer than half of `MOST` others are as large as it is.
+it, so some 40 MB, and 55 for a moment. When there are more, the smaller half is given up, and from then on only larger
+ones are taken in: a content is found whenever fewer than half of `MOST` others are as large as it is.
 """
 
 from __future__ import annotations
