@@ -131,5 +131,9 @@ def test_tests_mock_none_of_our_code() -> None:
 def test_no_text_of_the_project_knows_a_machine_of_ours() -> None:
     ignored = {".git", "__pycache__"}
     for path in ROOT.rglob("*"):
-        if path.is_file() and not ignored & set(path.parts) and path.suffix in {".py", ".md", ".sh", ".yml", ".toml", ".rs", ".json", ".svg"}:
+        if (
+            path.is_file()
+            and not ignored & set(path.parts)
+            and path.suffix in {".py", ".md", ".sh", ".yml", ".toml", ".rs", ".json", ".svg"}
+        ):
             assert not re.search(r"(?<![\w.])/(work|root)/", path.read_text(errors="replace")), path.name
