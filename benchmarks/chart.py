@@ -41,6 +41,7 @@ STYLE = """
   .peer { fill: #afb8c1; }
   .one { stroke: #1a7f37; stroke-width: 1.5; stroke-dasharray: 4 3; }
   .cut { fill: #ffffff; }
+  .figure { stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; paint-order: stroke; }
   @media (prefers-color-scheme: dark) {
     .card { fill: #0d1117; stroke: #3d444d; }
     text { fill: #f0f6fc; }
@@ -49,6 +50,7 @@ STYLE = """
     .peer { fill: #656c76; }
     .one { stroke: #3fb950; }
     .cut { fill: #0d1117; }
+    .figure { stroke: #0d1117; }
   }
 """
 
@@ -83,7 +85,7 @@ def _head(results: dict[str, Any], groups: Sequence[Group], height: int) -> list
         f"<style>{STYLE}</style>",
         f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
         _text(16, 30, TITLE, "title"),
-        _text(16, 50, f"Median wall time of {results['runs']} runs; {UNIT}", "quiet"),
+        _text(16, 50, f"Median wall time, runs: {results['runs']}; {UNIT}", "quiet"),
     ]
 
 
@@ -120,7 +122,7 @@ def _bar(row: dict[str, Any], top: int) -> list[str]:
         )
         if row["ratio"] > MOST:
             parts.append(f'<rect class="cut" x="{end - 14:g}" y="{top}" width="4" height="{BAR}"/>')
-    return [*parts, _text(end + 6, top + BAR - 3, _figures(row), "")]
+    return [*parts, _text(end + 6, top + BAR - 3, _figures(row), "figure")]
 
 
 def _figures(row: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ Where there is no rustc, there is no store, and these tests are skipped.
 """
 
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
@@ -104,10 +105,14 @@ def test_a_listing_has_every_key_once_in_any_pages(bucket: oss2.Bucket, page: in
     for key in keys:
         bucket.put_object(key, b"x")
     iterator = oss2.ObjectIteratorV2 if second else oss2.ObjectIterator
-    assert [item.key for item in iterator(bucket, max_keys=page)] == sorted(keys)
-    assert [item.key for item in iterator(bucket, prefix="d/", max_keys=page)] == ["d/1", "d/2", "d/e/3"]
-    folders = sorted(item.key for item in iterator(bucket, delimiter="/", max_keys=page))
-    assert folders == sorted(["a", "d/", "d2", "é&", "z"])
+
+    def listed(**more: str) -> list[str]:
+        found = iterator(bucket, max_keys=page, **more)
+        return [item.key for item in itertools.islice(found, 20)]  # a listing that does not advance would never end
+
+    assert listed() == sorted(keys)
+    assert listed(prefix="d/") == ["d/1", "d/2", "d/e/3"]
+    assert sorted(listed(delimiter="/")) == sorted(["a", "d/", "d2", "é&", "z"])
 
 
 def test_s3_s_dialect_has_its_etags_and_its_chunks(store: server.Server) -> None:
