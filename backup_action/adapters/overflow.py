@@ -1,6 +1,6 @@
 """Room for what a run of a million files must keep in mind: memory first, then a file without a name.
 
-The file lies in the folder for temporary files (`TMPDIR`), takes about 250 bytes for each file of the backup, can be
+The file lies in the folder for temporary files (`TMPDIR`), takes about 200 bytes for each file of the backup, can be
 opened by nobody else, and is gone with the process, however that ends. Where there is no room for it, memory must do.
 A block that comes back other than it went is an error: what a backup is compared with must be true.
 """
