@@ -141,7 +141,7 @@ def transfer(
         )  # fmt: skip
     return Upload(
         vault, safe, roots, writer, draft.tally, headers=access.describing(settings),
-        concurrency=settings.concurrency, stopped=stopped, follow=settings.follow_symlinks, census=census,
+        concurrency=vault.bucket.attempts.law.workers, stopped=stopped, follow=settings.follow_symlinks, census=census,
     )  # fmt: skip
 
 

@@ -71,7 +71,8 @@ async def prover(
         evidence = Evidence(vault)
         await evidence.gather(marks)
         return Proving(
-            evidence, Contents(vault), findings, draft.tally, share=share, concurrency=settings.concurrency,
+            evidence, Contents(vault), findings, draft.tally, share=share,
+            concurrency=vault.bucket.attempts.law.workers,
             stopped=stopped,
         )  # fmt: skip
     inventory = Inventory(vault, draft.tell)

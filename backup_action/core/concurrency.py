@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-CEILING: Final = 128  # where nobody says
+CEILING: Final = 256  # where nobody says: with an answer in 150 ms, 1,700 a second
 START: Final = 128  # at first: with an answer in 20 ms that is 6,400 a second, more than one core sends
 FLOOR: Final = 2  # one alone could not tell a slow answer from none
 FALL: Final = 2  # as TCP does: what many share settles only if each gives way by a factor
@@ -27,7 +27,7 @@ QUICK, STEP = 2, 8  # shares by which it grows: until something speaks against i
 ROUND: Final = 8  # answers at least; the rate of fewer says nothing
 ROUNDS: Final = 4  # whose rate is taken: what begins at once is answered at once, and one round is too bumpy
 GAIN: Final = 0.5  # of what it grows by must come back as rate: less is noise, or a longer queue at the same counter
-CROWD: Final = 1.5  # answers that take so much longer than the shortest wait for each other: more would wait longer
+CROWD: Final = 1.25  # answers that take so much longer than the shortest wait for each other: more would wait longer
 REST, REST_MAX = 0.5, 16.0  # seconds between two tries for more: the first, and the longest
 TOLD: Final = 32  # refusals; fewer, as of one wave, are healed and nothing to tell
 HEEDED: Final = 2.0  # seconds that all heed a wish to wait; whoever heard a longer one, of one object, waits alone
@@ -62,6 +62,10 @@ class Concurrency:
     def is_away(self) -> bool:
         """Whether OSS has answered nobody lately."""
         return self._row >= self._many
+
+    def workers(self) -> int:
+        """How many there is use for now: more would only wait for each other."""
+        return self.limit
 
     @property
     def has_slowed(self) -> bool:

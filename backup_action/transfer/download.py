@@ -41,7 +41,7 @@ class Download:
 
     def __init__(
         self, contents: Contents | Chunks, target: Target, tally: Tally, thawing: Thawing, *, overwrite: str,
-        concurrency: int, dry: bool, stopped: Callable[[], bool],
+        concurrency: int | Callable[[], int], dry: bool, stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
         """`overwrite` is the setting; `stopped` is asked between batches."""
         self._target = target

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -71,7 +71,7 @@ class Fetching:
         writing: Writing,
         tally: Tally,
         thawing: Thawing,
-        concurrency: int,
+        concurrency: int | Callable[[], int],
     ) -> None:
         """Fetches nothing yet."""
         self._contents = contents

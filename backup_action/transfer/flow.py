@@ -87,26 +87,34 @@ class Row(Generic[R]):
 
 
 class Crew(Generic[T]):
-    """`many` workers that do the same to whatever is handed to them."""
+    """Workers that do the same to whatever is handed to them: as many as there is use for."""
 
-    def __init__(self, many: int, do: Callable[[T], Awaitable[None]]) -> None:
-        """Begins to work with `working`."""
-        self._queue: asyncio.Queue[T] = asyncio.Queue(maxsize=many * 4)
-        self._many = many
+    def __init__(self, many: int | Callable[[], int], do: Callable[[T], Awaitable[None]]) -> None:
+        """`many`: how many workers, or what says how many there may be now. Begins to work with `working`."""
+        self._many = many if callable(many) else lambda: many
+        self._queue: asyncio.Queue[T] = asyncio.Queue(maxsize=self._many() * 4)
         self._do = do
 
     @asynccontextmanager
     async def working(self, group: asyncio.TaskGroup) -> AsyncIterator[None]:
         """Works while items are handed over, and at the end until all of them are done. `group` is of `together`."""
-        workers = [group.create_task(self._work()) for _ in range(self._many)]
+        self._group, self._workers = group, set[asyncio.Task[None]]()
         yield
         await self._queue.join()
-        for worker in workers:
+        for worker in self._workers:
             worker.cancel()
 
     async def hand(self, item: T) -> None:
         """Gives an item to the next worker that is free."""
         await self._queue.put(item)
+        self._hire()
+
+    def _hire(self) -> None:
+        """One more, if there is use for one."""
+        if self._queue.qsize() and len(self._workers) < self._many():
+            worker = self._group.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
 
     async def _work(self) -> None:
         while True:
@@ -114,6 +122,9 @@ class Crew(Generic[T]):
             await self._do(item)
             del item  # an idle worker must not keep the content of its last file
             self._queue.task_done()
+            if len(self._workers) > max(1, self._many()):
+                return
+            self._hire()
 
 
 @asynccontextmanager

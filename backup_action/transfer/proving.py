@@ -45,7 +45,7 @@ class Proving:
 
     def __init__(
         self, evidence: Evidence, contents: Contents, findings: Findings, tally: Tally, *, share: Share | None,
-        concurrency: int, stopped: Callable[[], bool],
+        concurrency: int | Callable[[], int], stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
         """`share` of the files is read, None for none; `stopped` is asked between files."""
         self._evidence = evidence

@@ -61,8 +61,8 @@ class Upload:
 
     def __init__(
         self, vault: Vault, safe: Safekeeping | None, roots: tuple[Root, ...], writer: Writer, tally: Tally, *,
-        headers: Mapping[str, str], concurrency: int, stopped: Callable[[], bool], follow: bool = False,
-        census: Census,
+        headers: Mapping[str, str], concurrency: int | Callable[[], int], stopped: Callable[[], bool],
+        follow: bool = False, census: Census,
     ) -> None:  # fmt: skip
         """`safe` is None for a dry run; `headers` go with every file; `stopped` is asked by readers of large files.
 

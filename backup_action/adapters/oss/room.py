@@ -69,7 +69,8 @@ class Room:
 
     @property
     def _is_wanted(self) -> bool:
-        return bool(self._queue) or self._inside >= self.law.limit
+        """Whether more would be asked for: one in eight may be between two requests."""
+        return bool(self._queue) or self._inside * 8 >= self.law.limit * 7
 
     async def _enter(self) -> None:
         if not self._queue and self._inside < self.law.open(asyncio.get_running_loop().time()):
