@@ -112,17 +112,18 @@ class Crew(Generic[T]):
     def _hire(self) -> None:
         """One more, if there is use for one."""
         if self._queue.qsize() and len(self._workers) < self._many():
-            worker = self._group.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(self._group.create_task(self._work()))
 
     async def _work(self) -> None:
+        me = asyncio.current_task()
+        assert me  # noqa: S101  (a worker is a task)
         while True:
             item = await self._queue.get()
             await self._do(item)
             del item  # an idle worker must not keep the content of its last file
             self._queue.task_done()
             if len(self._workers) > max(1, self._many()):
+                self._workers.discard(me)  # at once: the next to look must not go too
                 return
             self._hire()
 

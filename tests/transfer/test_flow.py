@@ -107,6 +107,38 @@ def test_a_crew_does_everything_with_no_more_than_its_workers() -> None:
     asyncio.run(run())
 
 
+def test_a_crew_grows_and_shrinks_with_what_there_is_use_for() -> None:
+    async def run() -> None:
+        busy = most = done = 0
+        allowed = 2
+
+        async def do(item: int) -> None:
+            nonlocal busy, most, done
+            busy += 1
+            most = max(most, busy)
+            await asyncio.sleep(0)
+            busy -= 1
+            done += 1
+
+        crew: Crew[int] = Crew(lambda: allowed, do)
+        async with asyncio.timeout(30), together() as group, crew.working(group):
+            for allowed, before in ((2, 2), (6, 2), (1, 6), (3, 1)):  # as many may still be at work, or idle
+                most, wanted = 0, done + 50
+                for item in range(50):
+                    await crew.hand(item)
+                while done < wanted:
+                    await asyncio.sleep(0)
+                assert allowed <= most <= max(allowed, before)
+                most = 0
+                for item in range(50):
+                    await crew.hand(item)
+                while done < wanted + 50:
+                    await asyncio.sleep(0)
+                assert most == allowed
+
+    asyncio.run(run())
+
+
 def test_the_first_stop_ends_all_and_is_raised_as_itself() -> None:
     async def run() -> None:
         ended = []
