@@ -129,6 +129,23 @@ def test_when_one_is_asked_to_wait_all_wait_and_then_go_on() -> None:
     assert sum(time - loop_times[0] < 0.29 for time in loop_times) <= 4
 
 
+def test_who_waits_for_a_told_time_goes_on_though_nobody_else_moves() -> None:
+    async def work() -> None:
+        one, begun = room(2), list[str]()
+        now = asyncio.get_running_loop().time()
+        one.law.refused(now, now, 0.05)
+        guests = [Guest(name, begun) for name in "ab"]
+        tasks = [asyncio.create_task(one.ask(guest, 0)) for guest in guests]
+        await settled()
+        assert begun == []
+        for guest in guests:
+            guest.end.set_result(None)
+        await asyncio.gather(*tasks)
+        assert begun == ["a", "b"] and asyncio.get_running_loop().time() >= now + 0.05
+
+    run(work)
+
+
 def test_the_end_of_the_run_ends_the_wait_for_room() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(SAFE)

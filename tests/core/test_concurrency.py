@@ -98,7 +98,7 @@ def test_it_does_not_grow_where_nobody_waits() -> None:
     one = law()
     for number in range(10_000):
         one.answered(number * 0.01, number * 0.01 + 0.1, wanted=False)
-    assert one.limit == START
+        assert one.limit == START
 
 
 def test_what_brings_nothing_is_taken_back_and_tried_more_and_more_seldom() -> None:
