@@ -19,6 +19,9 @@ commit the lease must still be ours and the last of its name, and the parent sti
 
 The multipart uploads that are open stand in it, so that the next run can resume what a killed one began, or end it. A
 run that commits at its deadline passes its open uploads on: as a released lease, for the snapshot that it committed.
+
+The shards of one run share a lease: its `id` is their group's, each of them writes the same, and none releases it, so
+that it lives for `LIFE` after the last one has. Who makes one snapshot of what they did comes next at once (`heir`).
 """
 
 from __future__ import annotations
@@ -69,8 +72,13 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 class Lease:
     """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
-    def __init__(self, vault: Vault, id: str, host: str, owner: str) -> None:
-        """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people."""
+    def __init__(
+        self, vault: Vault, id: str, host: str, owner: str, *, shared: bool = False, heir: str = ""
+    ) -> None:  # fmt: skip
+        """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people.
+
+        `shared`: by all runs with this id. `heir`: of the run with that id, which is over though its lease lives.
+        """
         self.versioning = ""  # Enabled, Suspended or "", as the answer to its first writing tells
         self.is_after_failure = False  # an earlier run wrote, and never committed
         self.inherited: dict[str, Begun] = {}  # uploads that it left open, by key
@@ -81,8 +89,10 @@ class Lease:
         self._turn = 0
         self._start = f"{vault.prefix}{SNAPSHOTS}"
         self._me = Holder(id, host, owner)
+        self._is_shared = shared
+        self._heir = heir
         self._open: dict[str, tuple[Begun, float]] = {}
-        self._late: list[Begun] = []
+        self.late: list[Begun] = []  # uploads that are left open, for the next run
         self._told: list[Begun] = []
         self._etags: set[str] = set()
         self._confirmed = False
@@ -104,7 +114,7 @@ class Lease:
         if parent is not None:
             self._name = parent.id
         if self._name not in catalogue.leases and await self._make():
-            self._confirmed = not self.versioning
+            self._confirmed = not self.versioning and not self._is_shared
             return
         while self._named(self._turn + 1) in catalogue.leases:
             self._turn += 1
@@ -141,7 +151,8 @@ class Lease:
         removes = before.id == self._name
         if not removes and before.id in (self._me.id, *catalogue.ids):
             return before.id == self._me.id
-        if not before.released and before.host != self._me.host and _age(answer) < LIFE:
+        is_other = before.host != self._me.host or self._is_shared
+        if not before.released and is_other and before.id != self._heir and _age(answer) < LIFE:
             raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - _age(answer)))
         self.is_after_failure = not removes
         self.inherited = {begun.key: begun for begun in before.uploads if self._is_ours(begun)}
@@ -157,7 +168,7 @@ class Lease:
         while True:
             await asyncio.sleep(SETTLE / 2)
             now = time.monotonic()
-            settled = [begun for begun, since in self._open.values() if now - since >= SETTLE]
+            settled = [begun for begun, since in self._open.values() if now - since >= SETTLE and not self._is_shared]
             if settled == self._told and now - last < RENEW:
                 continue
             async with self._one:
@@ -174,7 +185,7 @@ class Lease:
 
     def is_late(self, key: str) -> None:
         """Notes that an upload is left open, for the next run."""
-        self._late.append(self._open.pop(key)[0])
+        self.late.append(self._open.pop(key)[0])
 
     def ended(self, key: str) -> None:
         """Notes that it is so no more."""
@@ -190,7 +201,7 @@ class Lease:
                 if not self._confirmed:
                     catalogue = await self._vault.catalogue()
                     await self._vault.refuse_moved(catalogue)
-                    self.check(catalogue)
+                    await self.check(catalogue)
                     self._confirmed = True
 
     async def stay(self) -> bool:
@@ -206,21 +217,30 @@ class Lease:
         return False
 
     async def _look(self) -> None:
-        self._check(await self._etag(), is_last=not await self._etag(self._turn + 1))
+        await self._check(await self._etag(), is_last=not await self._etag(self._turn + 1))
 
     async def _etag(self, turn: int = -1) -> str:
         answer = await self._bucket.head(self._key if turn < 0 else self._key_of(turn))
         return answer.etag if answer else ""
 
-    def check(self, catalogue: Catalogue) -> None:
+    async def check(self, catalogue: Catalogue) -> None:
         """Before the commit: raises Stop where another run took the lease meanwhile."""
         row = catalogue.leases.get(self._named(self._turn))
-        self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
+        await self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
 
-    def _check(self, etag: str, *, is_last: bool) -> None:
+    async def _check(self, etag: str, *, is_last: bool) -> None:
+        if self._is_shared and etag not in self._etags:  # another shard's writing, where an ETag is no MD5
+            await self._learn()
         if etag not in self._etags or not is_last:
             self._etags.clear()  # what stands there is not ours to release
             raise Stop(Kind.LEASE_LOST, self._key)
+
+    async def _learn(self) -> None:
+        """Takes the lease that stands there for ours, if it says so."""
+        answer = await self._bucket.get(self._key, first=LONGEST)
+        with contextlib.suppress(msgspec.MsgspecError):
+            if answer and msgspec.json.decode(answer.body, type=Holder).id == self._me.id:
+                self._etags.add(answer.etag)
 
     async def _write(self, holder: Holder, condition: Mapping[str, str] = {}) -> None:
         data = msgspec.json.encode(holder)
@@ -231,7 +251,7 @@ class Lease:
 
     async def pass_on(self) -> None:
         """After a commit that some files missed: leaves their uploads to the run that goes on from it."""
-        left = [*self._late, *self.inherited.values()]
+        left = [*self.late, *self.inherited.values()]
         self._name, self._turn = self._me.id, 0
         parting = msgspec.structs.replace(self._me, uploads=left, released=True)
         with contextlib.suppress(Stop):  # where that fails they stay open until the lifecycle rule ends them
@@ -240,7 +260,7 @@ class Lease:
     async def release(self) -> None:
         """Lets others in at once after a run that did not commit. What cannot be released ends by itself."""
         self._ended = True
-        if self._etags:
+        if self._etags and not self._is_shared:
             uploads = [begun for begun, _ in self._open.values()] + list(self.inherited.values())
             parting = self._write(msgspec.structs.replace(self._me, uploads=uploads, released=True))
             with contextlib.suppress(Stop, TimeoutError):

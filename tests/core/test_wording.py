@@ -60,14 +60,22 @@ def test_the_fixed_words_have_the_same_places_in_both_languages(words: dict[str,
 def test_every_status_has_a_name_and_a_verdict() -> None:
     endings = {status.value for status in Status} | {"undelivered", "no-report", "alarm"}
     assert set(STATUSES) == endings
-    assert set(VERDICTS) == endings | {"ok-dry", "incomplete-dry", "ok-notify", "ok-restore", "ok-verify", "ok-drill"}
+    assert set(VERDICTS) == endings | {
+        "ok-dry",
+        "incomplete-dry",
+        "ok-notify",
+        "ok-restore",
+        "ok-verify",
+        "ok-drill",
+        "ok-shard",
+    }
 
 
 def test_settings_named_in_advice_exist() -> None:
     """Names in back-ticks that look like a setting of ours are ones; the rest is in the list below."""
     source = (Path(__file__).parents[2] / "backup_action/table.py").read_text()
     settings = {name.replace("_", "-") for name in re.findall(r"^    (\w+): .* = _row\(", source, re.MULTILINE)}
-    others = {"schedule", "push", "environment", "uses", "permissions", "id", "oidc", "concurrency", "problem"}
+    others = {"schedule", "push", "environment", "uses", "permissions", "id", "oidc", "concurrency", "problem", "merge"}
     foreign = {"timeout-minutes", "oss-backup", "sub", "snapshot-digest"}
     for both in TEXTS.values():
         for text in both:

@@ -1,0 +1,100 @@
+"""What a shard does where a whole backup takes the lease and commits: it says that it begins, and hands its part on.
+
+Its part is written after the content of its share is proven (law 2), and no other verb takes it for a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from backup_action.core import place, shard
+from backup_action.core.alarm import Census
+from backup_action.core.problem import Kind, Stop
+from backup_action.core.report import Draft
+from backup_action.core.shard import Met, Part
+from backup_action.core.snapshot import Head, Writer
+from backup_action.core.verification import Share
+from backup_action.settings import Settings, flag, variable
+from backup_action.transfer.committing import still_ours
+from backup_action.transfer.safekeeping import Safekeeping
+from backup_action.vault import Vault
+from backup_action.vault.lease import Lease
+from backup_action.vault.shards import Shards
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """One shard's run."""
+
+    vault: Vault
+    shards: Shards
+    share: Share
+    rules: str  # digest of the settings that say what is taken
+
+    def lease(self) -> Lease:
+        """The lease that the shards of a group share; no host has it for itself, so that none of them ends it."""
+        id = shard.RUN + self.shards.group
+        return Lease(self.vault, id, "", id, shared=True)
+
+    async def begin(self, safe: Safekeeping, id: str) -> None:
+        """Under the lease, before the first write. Raises Stop where this shard is under way elsewhere.
+
+        Of the uploads that a dead run left open it goes on with those of its own paths; the others are other shards'.
+        """
+        lease, start = safe.lease, len(self.vault.prefix)
+        lease.is_after_failure = await self.shards.begin(self.share, id) or lease.is_after_failure
+        uploads = lease.inherited.items()
+        lease.inherited = {key: one for key, one in uploads if self.share.has(place.uncode(key[start:]))}
+
+    async def hand_on(
+        self, safe: Safekeeping, writer: Writer, head: Head, draft: Draft, census: Census, scan: Met, unread: int,
+        goes_on: int,
+    ) -> None:  # fmt: skip
+        """Stores the part, if the lease still is the group's and the parent still the newest. Raises Stop.
+
+        `scan`: what was met before the transfer; `unread`: places that the scan could not look at. Uploads that were
+        begun and are not done are ended: no other run would know of them.
+        """
+        await still_ours(self.vault, safe)
+        complete = not unread and not draft.tally.total().files_failed
+        own, ahead = shard.met(draft.tally, scan), self.vault.bucket.attempts.now() - time.time()
+        counts = {kind.value: count for kind, count in own.counts.items()}
+        data, foot = await asyncio.to_thread(writer.finish, counts, complete=complete)
+        part = Part(
+            format=shard.FORMAT, id=head.id, group=self.shards.group, number=self.share.number, of=self.share.of,
+            source=draft.source, layout=head.layout, roots=head.roots, parent=head.parent, rules=self.rules,
+            began=draft.started + ahead, digest=foot.digest, complete=complete, goes_on=goes_on,
+            within=draft.turn.within, too_large=draft.turn.too_large, unread=unread, scan=scan, own=own,
+            sums=draft.tally.sums(), census=census.counted(),
+        )  # fmt: skip
+        await self.shards.store(part, data)
+        for begun in [*safe.lease.late, *safe.lease.inherited.values()]:
+            await self.vault.control.abort(begun.key, begun.upload)
+        draft.verified = True
+
+
+def of(vault: Vault, settings: Settings, draft: Draft) -> Sharing | None:
+    """What the setting `shard` says; None for a run that takes all paths. Raises Stop where its group has no name."""
+    share = shard.share(settings.shard)
+    if share is None:
+        return None
+    told = msgspec.json.encode((settings.exclude, settings.include, settings.follow_symlinks))
+    return Sharing(vault, Shards(vault, group_of(settings, draft)), share, hashlib.sha256(told).hexdigest()[:16])
+
+
+def group_of(settings: Settings, draft: Draft) -> str:
+    """The name that the shards of one run share: the setting, or on GitHub the run's id. Raises Stop without one.
+
+    The id, and not the attempt: a job that is run again takes the place of what it did before.
+    """
+    group = settings.shard_group or draft.run.run_id
+    try:
+        return shard.group(group)
+    except ValueError:
+        name = "shard-group"
+        raise Stop(Kind.SETTING_MISSING, name, flag=flag(name), variable=variable(name)) from None
