@@ -14,9 +14,11 @@ import oss2
 import pytest
 from box import Box, Ended, disk
 from test_story_alarm import raised, scramble, table
+from test_story_history import struck
 from test_story_restore import restore
 
 from backup_action.core import report
+from backup_action.core.cipher import is_sealed
 from backup_action.core.verification import Share
 
 LAYOUTS = ["tree", "vault"]
@@ -231,9 +233,15 @@ def test_a_shard_that_is_run_again_takes_the_place_of_what_it_handed_on(box: Box
 def test_no_other_run_comes_between_shards_and_a_later_one_makes_the_merge_refuse(box: Box) -> None:
     fill(box.tree, files=20)
     assert codes(shards(box)) == [0] * 2
+    (name,) = of_shard("2/2")
+    (box.tree / name).write_text("new")
+    box.post("faults", [{"kind": "status", "request": "put", "key": f"p/t/{name}", "status": 403, "count": 9}])
+    assert one(box, "2/2").code == 4, "a shard that fails ends the lease of none"
+    box.post("faults", [])
     busy = box.backup()
     assert busy.code == 7 and "shards/g" in busy.text, busy.text
     assert one(box, "1/2", group="h").code == 7, "nor does a shard of another run"
+    assert one(box, "2/2").code == 0
     box.post("settings", {"clock_offset": 400})  # the lease of the shards has run out
     alone = box.backup()
     assert alone.code == 0, alone.text
@@ -272,6 +280,20 @@ def test_a_shard_that_begins_again_while_its_group_is_merged_writes_nothing(box:
     done = box.end(merging)
     assert done.code == 0, done.text
     assert oss2.Bucket.get_object(box.client(), f"p/t/{name}").read() == b"first"
+
+
+def test_a_shard_that_began_again_just_before_its_group_is_merged_is_missing(box: Box) -> None:
+    fill(box.tree, files=20)
+    assert codes(shards(box)) == [0] * 2
+    box.post("faults", [{"kind": "stall", "request": "put", "key": "*.1.lease", "seconds": 3, "count": 1}])
+    merging = box.start("merge", *OURS, "--shard-group", "g")
+    while not struck(box):
+        time.sleep(0.02)
+    again = start(box, "1/2")
+    until(box, "shards/", "1-of-2.2.begun")
+    done = box.end(merging)
+    assert done.code == 7 and box.snapshots() == [], done.text
+    again.communicate()
 
 
 def test_parts_that_do_not_fit_together_make_no_snapshot(box: Box) -> None:
@@ -408,12 +430,14 @@ def test_shards_and_merge_are_one_run_in_the_ledger(box: Box) -> None:
     assert kept == [], "no host keeps a record of a shard"
 
 
+@pytest.mark.slow
 def test_an_encrypted_vault_is_merged_with_its_passphrase_only(box: Box) -> None:
     given, key = ("--layout", "vault"), {"OSS_BACKUP_PASSPHRASE": "correct horse battery staple"}
     fill(box.tree, files=20)
     assert codes(shards(box, *given, of=2, **key)) == [0] * 2
     name = next(key for key in keys(box, "shards/") if key.endswith(".jsonl.zst"))
-    assert b"csv" not in box.client().get_object(name).read()
+    assert is_sealed(box.client().get_object(name).read())
+    assert is_sealed(box.client().get_object(name.replace(".jsonl.zst", ".json")).read())
     for environ in ({}, {"OSS_BACKUP_PASSPHRASE": "another one altogether"}):
         refused = merge(box, *given, **environ)
         assert refused.code == 2, refused.text

@@ -127,7 +127,7 @@ def _merging(bucket: str, prefix: str, layout: str, *, delete: bool) -> list[dic
     is_tree = layout == "tree"
     below = prefix if is_tree else f"{prefix}{CATALOGUE}/"
     at = f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/"
-    read = ("snapshots", "shards", "index", "keys", "ledger", "alarms")
+    read = ("snapshots", "shards", "index", "keys", "ledger")
     puts = ("snapshots/*", "alarms/*", "ledger/*", *(["history/*"] if delete and is_tree else []))
     gets = [f"acs:oss:*:*:{bucket}/{below}*"] if is_tree else [f"{at}{name}/*" for name in read]
     listed = {"Condition": {"StringLike": {"oss:Prefix": [f"{below}*"]}}} if below else {}

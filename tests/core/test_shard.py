@@ -1,11 +1,14 @@
 """Shares of the paths: each path in just one, whatever the machine; and parts that fit together, or do not."""
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup_action.core import shard
+from backup_action.core import ledger, shard
+from backup_action.core.address import PREFIX_MAX
 from backup_action.core.alarm import Census, Counted
 from backup_action.core.counts import Counts
 from backup_action.core.entry import Entry, Sort
@@ -14,10 +17,12 @@ from backup_action.core.place import Root
 from backup_action.core.plan import NEVER, compare, own
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.reread import CIRCLE
+from backup_action.core.rights import POLICY_MAX, policy
 from backup_action.core.shard import FORMAT, Met, Part
 from backup_action.core.snapshot import Head, Parent, Snapshot, Unreadable, Writer
 from backup_action.core.tally import Tally
 from backup_action.core.verification import Share
+from backup_action.transfer.merging import Gathered
 
 NAMES = st.binary(min_size=1, max_size=20).map(lambda name: name.decode("utf-8", "surrogateescape"))
 PATHS = st.lists(NAMES, min_size=1, max_size=6).map("/".join)
@@ -125,6 +130,18 @@ def test_a_missing_shard_is_named(of: int, data: st.DataObject) -> None:
         assert facts.get("begun", "") == shard.ranges(sorted(begun - ended))
 
 
+def test_a_path_in_the_part_of_another_shard_is_damage() -> None:
+    writer = Writer(Head(FORMAT, "i", 1, "s", "tree", "c", "v", []))
+    paths = sorted(path for path in map(str, range(20)) if Share(1, 2).has(path))
+    for path in paths:
+        writer.add(Entry(path, Sort.FOLDER, path))
+    entries = Snapshot(writer.finish({}, complete=True)[0], FORMAT)
+    assert [entry.path for entry in Gathered([], [part(1)], [entries]).merged()] == paths
+    with pytest.raises(Stop) as stop:
+        list(Gathered([], [part(2)], [entries]).merged())
+    assert stop.value.problem.kind is Kind.SHARD_DAMAGED
+
+
 def test_numbers_are_told_as_people_write_them() -> None:
     assert [shard.ranges(numbers) for numbers in ([], [2], [1, 2, 3, 5, 7, 8])] == ["", "2", "1-3, 5, 7-8"]
 
@@ -199,3 +216,25 @@ def test_tallies_and_censuses_add_up() -> None:
 def _new(path: str):  # type: ignore[no-untyped-def]
     (item,) = compare([Found(0, path, path, path, Sort.FILE, 1, 0, 0, 0, 0, 0)], (), (), lambda path: True)
     return item
+
+
+@pytest.mark.parametrize("layout", ["tree", "vault"])
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_merge_may_remove_what_shards_left_and_read_no_pack(layout: str, delete: bool) -> None:
+    told = json.loads(policy("merge", "b", "p/", layout=layout, delete=delete))["Statement"]
+    rights = {action: one["Resource"] for one in told for action in one["Action"]}
+    removes_all = delete and layout == "tree"
+    assert rights["oss:DeleteObject"] == [f"acs:oss:*:*:b/p/{'*' if removes_all else '.oss-backup/shards/*'}"]
+    assert ("acs:oss:*:*:b/p/.oss-backup/history/*" in rights["oss:PutObject"]) == removes_all
+    assert "oss:DeleteObjectVersion" not in rights and not any("packs" in one for one in rights["oss:PutObject"])
+    if layout == "vault":
+        assert all("/.oss-backup/" in one and "packs" not in one for one in rights["oss:GetObject"])
+    for length in range(0, PREFIX_MAX, 7):
+        assert len(policy("merge", "b" * 63, "x" * length + "/", layout=layout, delete=delete)) <= POLICY_MAX
+
+
+def test_a_shard_is_in_no_ledger_and_a_merge_is_a_backup_there() -> None:
+    assert [ledger.recorded_as(command) for command in ("backup", "merge", "prune", "notify", "snapshots")] == [
+        "backup", "backup", "prune", "", "",
+    ]  # fmt: skip
+    assert ledger.recorded_as("backup", is_shard=True) == ""

@@ -75,8 +75,8 @@ def test_settings_named_in_advice_exist() -> None:
     """Names in back-ticks that look like a setting of ours are ones; the rest is in the list below."""
     source = (Path(__file__).parents[2] / "backup_action/table.py").read_text()
     settings = {name.replace("_", "-") for name in re.findall(r"^    (\w+): .* = _row\(", source, re.MULTILINE)}
-    others = {"schedule", "push", "environment", "uses", "permissions", "id", "oidc", "concurrency", "problem", "merge"}
-    foreign = {"timeout-minutes", "oss-backup", "sub", "snapshot-digest"}
+    others = {"schedule", "push", "environment", "uses", "permissions", "id", "oidc", "concurrency", "problem"}
+    foreign = {"timeout-minutes", "oss-backup", "sub", "snapshot-digest", "merge", "prune"}
     for both in TEXTS.values():
         for text in both:
             for name in re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text.what + text.advice):
