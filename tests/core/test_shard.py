@@ -16,13 +16,16 @@ from backup_action.core.found import Found
 from backup_action.core.place import Root
 from backup_action.core.plan import NEVER, compare, own
 from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.report import Draft
 from backup_action.core.reread import CIRCLE
 from backup_action.core.rights import POLICY_MAX, policy
 from backup_action.core.shard import FORMAT, Met, Part
 from backup_action.core.snapshot import Head, Parent, Snapshot, Unreadable, Writer
+from backup_action.core.stored import Stored
 from backup_action.core.tally import Tally
 from backup_action.core.verification import Share
-from backup_action.transfer.merging import Gathered
+from backup_action.transfer.merging import Gathered, take_in
+from backup_action.vault.shards import last
 
 NAMES = st.binary(min_size=1, max_size=20).map(lambda name: name.decode("utf-8", "surrogateescape"))
 PATHS = st.lists(NAMES, min_size=1, max_size=6).map("/".join)
@@ -140,6 +143,21 @@ def test_a_path_in_the_part_of_another_shard_is_damage() -> None:
     with pytest.raises(Stop) as stop:
         list(Gathered([], [part(2)], [entries]).merged())
     assert stop.value.problem.kind is Kind.SHARD_DAMAGED
+
+
+def test_of_a_shard_the_last_attempt_counts_whether_or_not_it_ended() -> None:
+    rows = [Stored(name, 1, "E", 1) for name in (
+        "1-of-2.1.begun", "1-of-2.1.json", "1-of-2.1.jsonl.zst", "1-of-2.10.begun", "1-of-2.9.begun", "1-of-2.9.json",
+        "2-of-2.1.begun", "2-of-2.1.json", "2-of-3.1.begun", "2-of-2.2.other", "x",
+    )]  # fmt: skip
+    told = [(one.name, one.ended and one.ended.key) for one in last(rows)]
+    assert told == [("1-of-2.10", None), ("2-of-2.1", "2-of-2.1.json"), ("2-of-3.1", None)]
+
+
+def test_places_out_of_reach_count_once_for_all_shards() -> None:
+    draft = Draft("merge", "v", 0.0)
+    take_in(Gathered([], [part(1, unread=3), part(2, unread=3)], []), draft, (Root("a", "b"),))
+    assert draft.tally.total().files_failed == 3
 
 
 def test_numbers_are_told_as_people_write_them() -> None:
