@@ -193,7 +193,7 @@ async def watched(
     async with progress.shown(draft.tally, files, size, language, environ):
         yield
     if not settings.dry_run:
-        await progress.tell(render.committing(language))
+        await progress.tell(render.committing(language, shard=bool(draft.shard)))
 
 
 def guards(

@@ -31,7 +31,7 @@ from backup_action.transfer.flow import Budget, in_time, together
 from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
-from backup_action.vault.lease import digest
+from backup_action.vault.uploads import digest
 
 PART_MAX: Final = 64 << 20  # bytes; parts are held in memory, so a file may have at most 625 GiB
 

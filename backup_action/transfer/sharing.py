@@ -25,6 +25,7 @@ from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Vault
 from backup_action.vault.lease import Lease
 from backup_action.vault.shards import Shards
+from backup_action.vault.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class Sharing:
     shards: Shards
     share: Share
     rules: str  # digest of the settings that say what is taken
+    uploads: Uploads
 
     def lease(self) -> Lease:
         """The lease that the shards of a group share; no host has it for itself, so that none of them ends it."""
         id = shard.RUN + self.shards.group
-        return Lease(self.vault, id, "", id, shared=True)
+        return Lease(self.vault, id, "", id, shared=self.uploads)
 
     async def begin(self, safe: Safekeeping, id: str) -> None:
         """Under the lease, before the first write. Raises Stop where this shard is under way elsewhere.
@@ -48,8 +50,8 @@ class Sharing:
         """
         lease, start = safe.lease, len(self.vault.prefix)
         lease.is_after_failure = await self.shards.begin(self.share, id) or lease.is_after_failure
-        uploads = lease.inherited.items()
-        lease.inherited = {key: one for key, one in uploads if self.share.has(place.uncode(key[start:]))}
+        left = {**lease.inherited, **{one.key: one for one in await self.uploads.read()}}
+        lease.inherited = {key: one for key, one in left.items() if self.share.has(place.uncode(key[start:]))}
 
     async def hand_on(
         self, safe: Safekeeping, writer: Writer, head: Head, draft: Draft, census: Census, scan: Met, unread: int,
@@ -57,8 +59,8 @@ class Sharing:
     ) -> None:  # fmt: skip
         """Stores the part, if the lease still is the group's and the parent still the newest. Raises Stop.
 
-        `scan`: what was met before the transfer; `unread`: places that the scan could not look at. Uploads that were
-        begun and are not done are ended: no other run would know of them.
+        `scan`: what was met before the transfer; `unread`: places that the scan could not look at. Uploads that a dead
+        run left and nobody needs are ended, but for a run that was cut: it notes them with its own.
         """
         await still_ours(self.vault, safe)
         complete = not unread and not draft.tally.total().files_failed
@@ -73,8 +75,12 @@ class Sharing:
             sums=draft.tally.sums(), census=census.counted(),
         )  # fmt: skip
         await self.shards.store(part, data)
-        for begun in [*safe.lease.late, *safe.lease.inherited.values()]:
-            await self.vault.control.abort(begun.key, begun.upload)
+        left = [*safe.lease.late, *safe.lease.inherited.values()]
+        if Kind.FILE_LATE not in draft.tally.met():
+            for begun in left:
+                await self.vault.control.abort(begun.key, begun.upload)
+            left = []
+        await self.uploads.note(left)
         draft.verified = True
 
 
@@ -84,7 +90,13 @@ def of(vault: Vault, settings: Settings, draft: Draft) -> Sharing | None:
     if share is None:
         return None
     told = msgspec.json.encode((settings.exclude, settings.include, settings.follow_symlinks))
-    return Sharing(vault, Shards(vault, group_of(settings, draft)), share, hashlib.sha256(told).hexdigest()[:16])
+    return Sharing(
+        vault,
+        Shards(vault, group_of(settings, draft)),
+        share,
+        hashlib.sha256(told).hexdigest()[:16],
+        Uploads(vault, share),
+    )
 
 
 def group_of(settings: Settings, draft: Draft) -> str:

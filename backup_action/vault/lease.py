@@ -29,7 +29,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
-import hashlib
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -41,22 +40,13 @@ from backup_action.adapters.oss.data import Answer, Bucket
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.snapshot import Snapshot
 from backup_action.vault.catalogue import LEASE, SNAPSHOTS, Catalogue, Vault
+from backup_action.vault.uploads import LONGEST, Begun, Uploads
 
 LIFE: Final = 300.0  # seconds after its last writing
 RENEW: Final = 60.0  # seconds between two writings
 SETTLE: Final = 1.0  # seconds that an upload is open before it is worth a writing
-LONGEST: Final = 1 << 20  # bytes; a longer one is none of ours
 TURNS: Final = 100  # leases beside each other that may have come since the listing
 PARTING: Final = 1.5  # seconds that a release may take; a cancelled job has five in all
-
-
-class Begun(msgspec.Struct, frozen=True, array_like=True):
-    """A multipart upload that is open: of which key, in parts of how many bytes, with headers of which digest."""
-
-    key: str
-    upload: str
-    part: int
-    headers: str
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,11 +63,12 @@ class Lease:
     """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
     def __init__(
-        self, vault: Vault, id: str, host: str, owner: str, *, shared: bool = False, heir: str = ""
+        self, vault: Vault, id: str, host: str, owner: str, *, shared: Uploads | None = None, heir: str = ""
     ) -> None:  # fmt: skip
         """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people.
 
-        `shared`: by all runs with this id. `heir`: of the run with that id, which is over though its lease lives.
+        `shared`: by all runs with this id; then open uploads are noted there. `heir`: of the run with that id, which is
+        over though its lease lives.
         """
         self.versioning = ""  # Enabled, Suspended or "", as the answer to its first writing tells
         self.is_after_failure = False  # an earlier run wrote, and never committed
@@ -89,7 +80,8 @@ class Lease:
         self._turn = 0
         self._start = f"{vault.prefix}{SNAPSHOTS}"
         self._me = Holder(id, host, owner)
-        self._is_shared = shared
+        self._aside = shared
+        self._is_shared = shared is not None
         self._heir = heir
         self._open: dict[str, tuple[Begun, float]] = {}
         self.late: list[Begun] = []  # uploads that are left open, for the next run
@@ -155,12 +147,8 @@ class Lease:
         if not before.released and is_other and before.id != self._heir and _age(answer) < LIFE:
             raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - _age(answer)))
         self.is_after_failure = not removes
-        self.inherited = {begun.key: begun for begun in before.uploads if self._is_ours(begun)}
+        self.inherited = {begun.key: begun for begun in before.uploads if begun.is_below(self._vault.prefix)}
         return False
-
-    def _is_ours(self, begun: Begun) -> bool:
-        """An upload without an id, or of another place, was never begun by a run of ours, whatever a lease says."""
-        return bool(begun.upload) and begun.key.startswith(self._vault.prefix) and begun.key != self._vault.prefix
 
     async def renew(self) -> None:
         """Writes it anew every minute, and when uploads have begun or ended. Raises Stop when another run took it."""
@@ -168,7 +156,7 @@ class Lease:
         while True:
             await asyncio.sleep(SETTLE / 2)
             now = time.monotonic()
-            settled = [begun for begun, since in self._open.values() if now - since >= SETTLE and not self._is_shared]
+            settled = [begun for begun, since in self._open.values() if now - since >= SETTLE]
             if settled == self._told and now - last < RENEW:
                 continue
             async with self._one:
@@ -176,7 +164,16 @@ class Lease:
                     return
                 await self._look()
                 self._told, last = settled, now
-                await self._write(msgspec.structs.replace(self._me, uploads=settled))
+                await self._tell(settled)
+
+    async def _tell(self, uploads: list[Begun], *, released: bool = False) -> None:
+        """Notes what is open: in the lease, or where that is also others', beside it."""
+        if self._aside is None:
+            await self._write(msgspec.structs.replace(self._me, uploads=uploads, released=released))
+            return
+        if not released:
+            await self._write(self._me)
+        await self._aside.note(uploads)
 
     def began(self, key: str, upload: str, part: int, headers: str) -> None:
         """Notes that an upload is open."""
@@ -260,9 +257,9 @@ class Lease:
     async def release(self) -> None:
         """Lets others in at once after a run that did not commit. What cannot be released ends by itself."""
         self._ended = True
-        if self._etags and not self._is_shared:
+        if self._etags:
             uploads = [begun for begun, _ in self._open.values()] + list(self.inherited.values())
-            parting = self._write(msgspec.structs.replace(self._me, uploads=uploads, released=True))
+            parting = self._tell(uploads, released=True)
             with contextlib.suppress(Stop, TimeoutError):
                 await asyncio.shield(asyncio.wait_for(parting, PARTING))
 
@@ -281,11 +278,6 @@ async def writing(vault: Vault, catalogue: Catalogue, now: float) -> list[str]:
             if not holder.released and holder.id not in catalogue.ids:
                 found.append(holder.id)
     return found
-
-
-def digest(headers: dict[str, str]) -> str:
-    """What tells one set of headers from another."""
-    return hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()[:16]
 
 
 def _age(answer: Answer) -> float:
