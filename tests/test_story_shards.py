@@ -15,6 +15,7 @@ import oss2
 import pytest
 from box import Box, Ended, disk
 from test_story_alarm import raised, scramble, table
+from test_story_faults import of
 from test_story_history import struck
 from test_story_restore import restore
 
@@ -507,6 +508,32 @@ def test_parts_that_may_not_be_removed_are_told_of(box: Box) -> None:
     done = merge(box)
     assert done.code == 0 and done.told.problem_counts == {"shards.left": 1}, done.text
     assert len(keys(box, "shards/")) == 6 and len(box.snapshots()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sort", ["kms", "versioned"])
+def test_shards_share_a_lease_whatever_its_etag_is_and_where_objects_have_versions(box: Box, sort: str) -> None:
+    fill(box.tree, files=20)
+    given = ("--server-side-encryption", "KMS") if sort == "kms" else ()
+    bucket = box.sandbox.environment["OSS_SANDBOX_VERSIONED_BUCKET" if sort == "versioned" else "OSS_SANDBOX_BUCKET"]
+    for group in ("one", "two"):
+        (box.tree / "new").write_text(group)
+        done = shards(box, *given, of=3, group=group, OSS_BACKUP_BUCKET=bucket)
+        assert codes(done) == [0] * 3, [one.text for one in done]
+        merged = merge(box, *given, group=group, OSS_BACKUP_BUCKET=bucket)
+        assert merged.code == 0, merged.text
+    assert restore(box, OSS_BACKUP_BUCKET=bucket).code == 0
+    assert disk(box.folder / "back/t") == disk(box.tree)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["begun", "jsonl.zst", "json"])
+def test_a_part_whose_answer_was_lost_is_a_part(box: Box, ending: str) -> None:
+    fill(box.tree, files=5)
+    box.post("faults", of("lose-reply", "put", key=f"*1-of-1.1.{ending}"))
+    done = one(box, "1/1")
+    assert done.code == 0, done.text
+    assert_merged(box)
 
 
 @pytest.mark.slow

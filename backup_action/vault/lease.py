@@ -226,18 +226,17 @@ class Lease:
         await self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
 
     async def _check(self, etag: str, *, is_last: bool) -> None:
-        if self._is_shared and etag not in self._etags:  # another shard's writing, where an ETag is no MD5
-            await self._learn()
-        if etag not in self._etags or not is_last:
+        is_ours = etag in self._etags or (self._is_shared and await self._says_so())
+        if not is_ours or not is_last:
             self._etags.clear()  # what stands there is not ours to release
             raise Stop(Kind.LEASE_LOST, self._key)
 
-    async def _learn(self) -> None:
-        """Takes the lease that stands there for ours, if it says so."""
+    async def _says_so(self) -> bool:
+        """Whether a lease stands there that is ours, whoever of us wrote it: its ETag need not be an MD5."""
         answer = await self._bucket.get(self._key, first=LONGEST)
         with contextlib.suppress(msgspec.MsgspecError):
-            if answer and msgspec.json.decode(answer.body, type=Holder).id == self._me.id:
-                self._etags.add(answer.etag)
+            return answer is not None and msgspec.json.decode(answer.body, type=Holder).id == self._me.id
+        return False
 
     async def _write(self, holder: Holder, condition: Mapping[str, str] = {}) -> None:
         data = msgspec.json.encode(holder)

@@ -80,7 +80,8 @@ class Shards:
         """Keeps what the shard hands on, the part last. Raises Stop."""
         for ending, data in ((ENTRIES, entries), (PART, shard.encode(part))):
             name = self._name + ending
-            await self._write(name, await asyncio.to_thread(self._vault.ring.seal, data, self._about(name)))
+            sealed = await asyncio.to_thread(self._vault.ring.seal, data, self._about(name))
+            await self._write(name, sealed, is_ours=True)
 
     async def attempts(self) -> list[Attempt]:
         """The last attempt of every shard that has begun. Raises Stop."""
@@ -132,18 +133,24 @@ class Shards:
         except Unopened as error:
             raise self._damaged(name, error) from None
 
-    async def _write(self, name: str, data: bytes) -> None:
-        """Writes an object once; what stands there already must be this one, by its listing. Raises Stop."""
-        key = self._vault.prefix + self._mine + name
+    async def _write(self, name: str, data: bytes, *, is_ours: bool = False) -> None:
+        """Writes an object once; what stands there already must be this one, by its listing. Raises Stop.
+
+        `is_ours`: nobody else writes that name, so it is this one, though its answer was lost, or it came badly.
+        """
+        key, crc64 = self._vault.prefix + self._mine + name, fastcrc.crc64.xz(data)
         try:
-            await self._vault.bucket.put(key, data, fastcrc.crc64.xz(data), {**self._vault.headers, **ONCE})
+            await self._vault.bucket.put(key, data, crc64, {**self._vault.headers, **ONCE})
         except Stop as stop:
             if stop.problem.facts.get("code") != "FileAlreadyExists":
                 raise
             objects, _ = await self._vault.bucket.page(key, "", 1)
             md5 = hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
-            if [(one.key, one.etag.upper()) for one in objects] != [(key, md5)]:
+            is_this = [(one.key, one.etag.upper()) for one in objects] == [(key, md5)]
+            if not is_this and not is_ours:
                 raise Stop(Kind.LEASE_HELD, key, owner=f"{self.group} {name}") from None
+            if not is_this:
+                await self._vault.bucket.put(key, data, crc64, self._vault.headers)
 
     def _about(self, name: str) -> str:
         """What an object is sealed about: it is of no use in another's place."""
