@@ -20,9 +20,12 @@ from test_story_history import struck
 from test_story_restore import restore
 
 from backup_action.core import report
+from backup_action.core.alarm import Counted
 from backup_action.core.cipher import is_sealed
-from backup_action.core.shard import FORMAT
-from backup_action.core.snapshot import Snapshot, Writer
+from backup_action.core.place import Root
+from backup_action.core.shard import FORMAT, Met, Part, encode
+from backup_action.core.snapshot import Head, Snapshot, Writer
+from backup_action.core.tally import Tally
 from backup_action.core.verification import Share
 
 LAYOUTS = ["tree", "vault"]
@@ -227,6 +230,8 @@ def test_a_shard_that_is_run_again_takes_the_place_of_what_it_handed_on(box: Box
     given = ("--layout", layout)
     fill(box.tree, files=20)
     (name,) = of_shard("2/2")
+    (box.tree / name).write_text("before")
+    assert box.backup(*given).code == 0
     (box.tree / name).write_text("first")
     assert codes(shards(box, *given)) == [0] * 2
     (box.tree / name).write_text("second, and longer")
@@ -268,6 +273,20 @@ def test_shards_do_not_begin_beside_an_ordinary_run(box: Box) -> None:
     assert busy.code == 7 and keys(box, "shards/") == [], busy.text
     os.killpg(alone.pid, signal.SIGKILL)
     alone.communicate()
+
+
+def test_a_shard_whose_lease_has_run_out_hands_nothing_on_once_others_have_begun(box: Box) -> None:
+    (name,) = of_shard("1/2")
+    (box.tree / name).write_text("x")
+    box.post("faults", [{"kind": "stall", "request": "put", "key": f"p/t/{name}", "seconds": 5, "count": 1}])
+    slow = start(box, "1/2")
+    until(box, "shards/", "/g/1-of-2.1.begun")
+    box.post("settings", {"clock_offset": 400})
+    other = start(box, "1/2", group="h", XDG_STATE_HOME=str(box.folder / "elsewhere"))
+    text, _ = other.communicate(timeout=60)
+    assert other.returncode == 0, text
+    late = ended(box, "1/2", slow)
+    assert late.code == 7 and "/g/1-of-2.1.json" not in "".join(keys(box, "shards/")), late.text
 
 
 def test_a_shard_that_begins_again_while_its_group_is_merged_writes_nothing(box: Box) -> None:
@@ -451,6 +470,20 @@ def test_shards_and_merge_are_one_run_in_the_ledger(box: Box) -> None:
     assert kept == [], "no host keeps a record of a shard"
 
 
+def forged() -> dict[str, bytes]:
+    """What a shard that found nothing hands on, by the endings of its objects."""
+    head = Head(FORMAT, "20261122T180000Z-6c5f0a26", 1, "story", "vault", "", "", [Root("tree", "t")])
+    data, foot = Writer(head).finish({}, complete=True)
+    tally = Tally()
+    tally.open_roots(1)
+    part = Part(
+        format=FORMAT, id=head.id, group="forged", number=1, of=1, source="story", layout="vault", roots=head.roots,
+        parent=None, rules="", began=time.time(), digest=foot.digest, complete=True, goes_on=0, within=0, too_large=0,
+        unread=0, scan=Met({}, []), own=Met({}, []), sums=tally.sums(), census=Counted(),
+    )  # fmt: skip
+    return {".begun": b"{}", ".jsonl.zst": data, ".json": encode(part)}
+
+
 @pytest.mark.slow
 def test_an_encrypted_vault_is_merged_with_its_passphrase_only(box: Box) -> None:
     given, key = ("--layout", "vault"), {"OSS_BACKUP_PASSPHRASE": "correct horse battery staple"}
@@ -459,6 +492,11 @@ def test_an_encrypted_vault_is_merged_with_its_passphrase_only(box: Box) -> None
     name = next(key for key in keys(box, "shards/") if key.endswith(".jsonl.zst"))
     assert is_sealed(box.client().get_object(name).read())
     assert is_sealed(box.client().get_object(name.replace(".jsonl.zst", ".json")).read())
+    folder = name.rpartition("/g/")[0]
+    for ending, data in forged().items():
+        box.client().put_object(f"{folder}/forged/1-of-1.1{ending}", data)
+    refused = merge(box, *given, group="forged", **key)
+    assert refused.code == 6 and "not sealed" in refused.text, "anybody could have made it"
     for environ in ({}, {"OSS_BACKUP_PASSPHRASE": "another one altogether"}):
         refused = merge(box, *given, **environ)
         assert refused.code == 2, refused.text

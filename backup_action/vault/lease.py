@@ -133,22 +133,36 @@ class Lease:
 
     async def _succeed(self, catalogue: Catalogue) -> bool:
         """Takes over from the run whose lease is there; true where it is ours. Raises Stop while it is alive."""
-        answer = await self._bucket.get(self._key, first=LONGEST)
-        try:
-            before = msgspec.json.decode(answer.body, type=Holder) if answer else None
-        except msgspec.MsgspecError:  # no lease of ours, or a damaged one
-            before = None
-        if answer is None or before is None:
+        told = await self._read(self._turn)
+        if told is None:
             return False
+        before, age = told
         removes = before.id == self._name
         if not removes and before.id in (self._me.id, *catalogue.ids):
+            if (
+                before.id == self._me.id
+                and self._is_shared
+                and self._turn
+                and (told := await self._read(self._turn - 1))
+            ):
+                self._inherit(told[0])  # another of us took over from that one
             return before.id == self._me.id
         is_other = before.host != self._me.host or self._is_shared
-        if not before.released and is_other and before.id != self._heir and _age(answer) < LIFE:
-            raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - _age(answer)))
-        self.is_after_failure = not removes
-        self.inherited = {begun.key: begun for begun in before.uploads if begun.is_below(self._vault.prefix)}
+        if not before.released and is_other and before.id != self._heir and age < LIFE:
+            raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - age))
+        self._inherit(before)
         return False
+
+    async def _read(self, turn: int) -> tuple[Holder, float] | None:
+        """What a lease says, and its age in seconds; None where there is none of ours, or a damaged one."""
+        answer = await self._bucket.get(self._key_of(turn), first=LONGEST)
+        with contextlib.suppress(msgspec.MsgspecError):
+            return (msgspec.json.decode(answer.body, type=Holder), _age(answer)) if answer else None
+        return None
+
+    def _inherit(self, before: Holder) -> None:
+        self.is_after_failure = before.id != self._name
+        self.inherited = {begun.key: begun for begun in before.uploads if begun.is_below(self._vault.prefix)}
 
     async def renew(self) -> None:
         """Writes it anew every minute, and when uploads have begun or ended. Raises Stop when another run took it."""
@@ -226,17 +240,13 @@ class Lease:
         await self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
 
     async def _check(self, etag: str, *, is_last: bool) -> None:
-        is_ours = etag in self._etags or (self._is_shared and await self._says_so())
+        is_ours = etag in self._etags
+        if not is_ours and self._is_shared:  # another of us wrote it last, and its ETag need not be an MD5
+            told = await self._read(self._turn)
+            is_ours = told is not None and told[0].id == self._me.id
         if not is_ours or not is_last:
             self._etags.clear()  # what stands there is not ours to release
             raise Stop(Kind.LEASE_LOST, self._key)
-
-    async def _says_so(self) -> bool:
-        """Whether a lease stands there that is ours, whoever of us wrote it: its ETag need not be an MD5."""
-        answer = await self._bucket.get(self._key, first=LONGEST)
-        with contextlib.suppress(msgspec.MsgspecError):
-            return answer is not None and msgspec.json.decode(answer.body, type=Holder).id == self._me.id
-        return False
 
     async def _write(self, holder: Holder, condition: Mapping[str, str] = {}) -> None:
         data = msgspec.json.encode(holder)
