@@ -12,14 +12,13 @@ from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.way import Way
-from backup_action.core import rights
+from backup_action.core import ledger, rights
 from backup_action.core.deadline import NEVER, Deadline
 from backup_action.core.entry import Entry
 from backup_action.core.escape import SHORTEST_SECRET
-from backup_action.core.ledger import VERBS
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, Target
-from backup_action.settings import Settings
+from backup_action.settings import WRITERS, Settings
 from backup_action.vault import Vault, keys
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.chunks import Chunks
@@ -33,13 +32,15 @@ async def opened(
 ) -> AsyncIterator[tuple[Bucket, str]]:
     """The bucket; for a backup while no other of this source is on this host, and the token that they share there.
 
+    Of the shards of one run each may be there once: what keeps other runs from coming between them is their lease.
+
     Raises Stop. The draft says for which verb, and hears at the end how many requests there were, and with what keys.
     """
     keys, where, limit = keyring(settings, environ, draft), bucket_of(settings), int(settings.bandwidth_limit or 0)
     attempts = Attempts(where, keys, way=way_of(settings), deadline=deadline, concurrency=settings.concurrency)
-    is_writer = draft.command == "backup"
     name = place_of(settings, draft.source)
-    with host.alone(environ, name) if is_writer else nullcontext("") as token:
+    lock = f"{name} {draft.shard}" if draft.shard else name
+    with host.alone(environ, lock) if draft.command in WRITERS else nullcontext("") as token:
         async with (
             Bucket(attempts, connections=settings.concurrency, limit=limit) as bucket,
             recording.recorded(bucket, settings, environ, draft, name, sealing(settings)),
@@ -55,10 +56,11 @@ async def opened(
 def announce(draft: Draft, settings: Settings, roots: tuple[tuple[str, str], ...]) -> None:
     """Puts into the draft what is known before anything is asked; `roots` are source and destination of each."""
     where = bucket_of(settings)
-    history = settings.history if draft.command == "backup" else ""
+    history = settings.history if draft.command in WRITERS else ""
     draft.target = Target(where.bucket, where.region, settings.prefix, where.endpoint, settings.layout, history=history)
     draft.source = settings.source or draft.run.repository or draft.run.host
     draft.dry_run = settings.dry_run
+    draft.shard = settings.shard if draft.command == "backup" else ""
     draft.roots = roots
     draft.tally.open_roots(len(roots))
 
@@ -74,12 +76,12 @@ def keyring(settings: Settings, environ: Mapping[str, str], draft: Draft) -> cre
         hide(settings.passphrase)
     if settings.allow_static_keys:
         return credentials.Keyring(credentials.stored(environ, hide))
-    is_writer = draft.command == "backup"
+    is_backup = draft.command == "backup"
     applies = draft.command == "prune" and settings.apply and not settings.dry_run
-    deletes = settings.delete if is_writer else applies
+    deletes = settings.delete and not draft.shard if draft.command in WRITERS else applies
     policy = rights.policy(
         draft.command, settings.bucket, settings.prefix, layout=settings.layout, delete=deletes,
-        tags=is_writer and bool(settings.tags),
+        tags=is_backup and bool(settings.tags),
     )  # fmt: skip
     role = credentials.Role(
         settings.role_to_assume,
@@ -125,7 +127,9 @@ def place_of(settings: Settings, source: str) -> str:
 def keep(draft: Draft, settings: Settings, environ: Mapping[str, str]) -> None:
     """Has the host keep how a run ended that is in no ledger, if it is known of which bucket and to be recorded."""
     is_dry = draft.dry_run or settings.dry_run
-    if draft.is_recorded or is_dry or draft.command not in VERBS or not (settings.bucket and settings.region):
+    is_shard = draft.command == "backup" and bool(settings.shard)
+    is_known = settings.bucket and settings.region and ledger.recorded_as(draft.command, is_shard=is_shard)
+    if draft.is_recorded or is_dry or not is_known:
         return
     draft.source = draft.source or settings.source or draft.run.repository or draft.run.host
     recording.keep(draft, environ, place_of(settings, draft.source))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # at run time they are imported when a command runs: `--help`
 
 COMMANDS: Mapping[str, str] = {
     "backup": "Back paths up to the bucket.",
+    "merge": "Make one snapshot of what the shards of a run backed up.",
     "restore": "Restore a snapshot, or parts of it, to a folder.",
     "snapshots": "List snapshots, show one, compare two, or find a path in all.",
     "verify": "Prove that the bucket has what the snapshots name.",

@@ -49,11 +49,12 @@ async def recorded(
     headers: Mapping[str, str] = {},
 ) -> AsyncIterator[None]:  # fmt: skip
     """Records how the body ends, where the bucket can be reached. `name` says which bucket, prefix and source."""
-    if draft.dry_run or draft.command not in ledger.VERBS:
+    verb = ledger.recorded_as(draft.command, is_shard=bool(draft.shard))
+    if draft.dry_run or not verb:
         yield
         return
     aside = bucket.beside(bucket.attempts.beside(TRIES))
-    book = Ledger(aside, settings.prefix, draft.source, draft.command, headers=headers)
+    book = Ledger(aside, settings.prefix, draft.source, verb, headers=headers)
     bucket.overheard = book.overhear
     reading = asyncio.ensure_future(_read(book, bucket))
     ended: BaseException | None = None
@@ -84,15 +85,14 @@ async def _read(book: Ledger, bucket: Bucket) -> list[Past]:
 
 def _begins_again(draft: Draft, ended: BaseException | None) -> bool:
     """Whether the run is not over: it begins again where another one committed meanwhile, but only once."""
-    return isinstance(ended, Stop) and ended.problem.kind in AGAIN and not draft.is_second
+    again = isinstance(ended, Stop) and ended.problem.kind in AGAIN and not draft.is_second
+    return again and draft.command == "backup"
 
 
 def _record(draft: Draft, now: float, ended: BaseException | None = None) -> Record:
     """What there is to say of the run; `now` is by the server's clock where that is known."""
-    local = time.time()
-    draft.record = draft.record or ledger.new_id(
-        draft.started + now - local, draft.source, draft.command, secrets.token_hex(4)
-    )
+    local, verb = time.time(), ledger.recorded_as(draft.command)
+    draft.record = draft.record or ledger.new_id(draft.started + now - local, draft.source, verb, secrets.token_hex(4))
     report, run = draft.finish(local), draft.run
     met = dict(report.problem_counts)
     if ended is not None:
@@ -100,7 +100,7 @@ def _record(draft: Draft, now: float, ended: BaseException | None = None) -> Rec
     status = severest(STATUS[Kind(kind)] for kind in met)
     line = report.snapshot
     return Record(
-        ledger.FORMAT, draft.record, draft.command, draft.source,
+        ledger.FORMAT, draft.record, verb, draft.source,
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(draft.started + now - local)),
         max(0.0, report.duration_seconds), status.value, exit_code(status, draft.signal), draft.version,
         run.host, run.repository, run.run_id, run.attempt, run.commit, run.actor, draft.identity,

@@ -20,9 +20,9 @@ from backup_action.adapters import config
 from backup_action.adapters.config import Config
 from backup_action.core import address, place
 from backup_action.core.problem import Kind, Stop
-from backup_action.table import NEEDED, SORTS, TABLE, Row, Settings
+from backup_action.table import NEEDED, SORTS, TABLE, WRITERS, Row, Settings
 
-__all__ = ["NEEDED", "SORTS", "TABLE", "Row", "Settings"]
+__all__ = ["NEEDED", "SORTS", "TABLE", "WRITERS", "Row", "Settings"]
 
 PROFILES_TOLD: Final = 20  # names in the sentence about a profile that the file does not have
 
@@ -101,7 +101,7 @@ def require(settings: Settings, command: str) -> None:
     if settings.kms_key_id and settings.server_side_encryption != "KMS":
         rule = "used with `server-side-encryption: KMS`"
         raise Stop(Kind.SETTING_CONTRADICTION, "kms-key-id", given=settings.kms_key_id, rule=rule)
-    if command == "backup" and settings.passphrase and settings.layout != "vault":
+    if command in WRITERS and settings.passphrase and settings.layout != "vault":
         raise Stop(Kind.SETTING_CONTRADICTION, "passphrase", rule="used with `layout: vault`")
     role, provider = settings.role_to_assume, settings.oidc_provider_arn
     if "role-to-assume" in needed and address.account(role) != address.account(provider):

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 from backup_action.core import address, retention, selector, thaw, verification
+from backup_action.core import shard as sharding
 from backup_action.core.concurrency import CEILING
 from backup_action.core.restoring import OVERWRITE
 
-BUCKET: Final = ("backup", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
-RECORDED: Final = ("backup", "restore", "verify", "drill", "prune")  # whose runs are in the ledger
+BUCKET: Final = ("backup", "merge", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
+RECORDED: Final = ("backup", "merge", "restore", "verify", "drill", "prune")  # whose runs are in the ledger
 EVERY: Final = (*BUCKET, "notify")
+WRITERS: Final = ("backup", "merge")  # verbs that make a snapshot
 type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
 
 
@@ -46,7 +48,7 @@ class Settings:
 
     command: str = _row(
         "backup",
-        "What to do: `backup`, `restore`, `snapshots`, `verify`, `drill`, `prune` or `notify`.",
+        "What to do: `backup`, `merge`, `restore`, `snapshots`, `verify`, `drill`, `prune` or `notify`.",
         choices=EVERY,
     )
     config: str = _row("", "A config file (TOML) with any of these settings.", verbs=EVERY)
@@ -81,6 +83,14 @@ class Settings:
     source: str = _row(
         "", "Name that snapshots belong to; default: the repository, or the host.", rule=address.word, verbs=BUCKET
     )
+    shard: str = _row(
+        "", "Back up one share of the files only, such as `2/8`; when all have, `merge` makes the snapshot.",
+        rule=sharding.check,
+    )  # fmt: skip
+    shard_group: str = _row(
+        "", "Name that the shards of one run share with their `merge`; default: the id of GitHub's run.",
+        rule=sharding.group, verbs=WRITERS,
+    )  # fmt: skip
     snapshot: str = _row(
         "",
         "Which one: `latest`, an id or its beginning, or a time; empty: the latest, and for `snapshots` a list of all.",
@@ -153,12 +163,15 @@ class Settings:
     )
     passphrase: str = _row("", "Encrypts the vault layout; keep it, it cannot be recovered.", secret=True, verbs=BUCKET)
     history: str = _row(
-        "auto", "Keep what a run replaces or removes: `auto`, or `none` for the newest only.", choices=("auto", "none")
+        "auto",
+        "Keep what a run replaces or removes: `auto`, or `none` for the newest only.",
+        choices=("auto", "none"),
+        verbs=WRITERS,
     )
     delete: bool = _row(
         False,
         "Remove what is gone: a backup, from the bucket, if a snapshot of ours named it; a restore, from the target.",
-        verbs=("backup", "restore"),
+        verbs=(*WRITERS, "restore"),
     )
     thaw_wait_minutes: int = _row(
         0, "Minutes to wait for objects of Archive classes to thaw, at most 4,320.", high=4_320, verbs=("restore",)
@@ -181,8 +194,9 @@ class Settings:
         "1GB", "Most bytes of unchanged files that a run reads again, such as `500MB`.", rule=address.size
     )
     alarm_percent: int = _row(
-        30, "Percent of files rewritten, or of those that look encrypted, from which a run alarms; 100: off.", high=100
-    )
+        30, "Percent of files rewritten, or of those that look encrypted, from which a run alarms; 100: off.", high=100,
+        verbs=WRITERS,
+    )  # fmt: skip
     acknowledge: tuple[str, ...] = _row(
         (),
         "Alarms that somebody has looked at, so that snapshots may be removed: ids, one a line, or `all`.",
@@ -192,9 +206,11 @@ class Settings:
     follow_symlinks: bool = _row(False, "Back up what a link leads to, where that is below the same path.")
     storage_class: str = _row("", "Storage class of the files; default: the bucket's.", choices=address.CLASSES)
     server_side_encryption: str = _row(
-        "", "Encryption by OSS; default: the bucket's.", choices=("AES256", "KMS", "SM4")
+        "", "Encryption by OSS; default: the bucket's.", choices=("AES256", "KMS", "SM4"), verbs=WRITERS
     )
-    kms_key_id: str = _row("", "The KMS key, for `server-side-encryption: KMS`; default: OSS's own.", rule=address.word)
+    kms_key_id: str = _row(
+        "", "The KMS key, for `server-side-encryption: KMS`; default: OSS's own.", rule=address.word, verbs=WRITERS
+    )
     tags: tuple[str, ...] = _row(
         (), "Tags of the files' objects, one `key=value` a line, at most 10.", rule=address.tag, together=address.tags
     )
@@ -248,6 +264,7 @@ TABLE: Final[Mapping[str, Row]] = {f.name.replace("_", "-"): f.metadata["row"] f
 SORTS: Final[Mapping[str, str]] = {f.name.replace("_", "-"): _sort(str(f.type)) for f in fields(Settings)}
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "backup": ("bucket", "region", "paths"),
+    "merge": ("bucket", "region"),
     "restore": ("bucket", "region", "target"),
     "snapshots": ("bucket", "region"),
     "verify": ("bucket", "region"),

@@ -124,6 +124,8 @@ KMS = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Res
 ROLES: dict[str, dict[str, Any]] = {
     "backup": {},
     "backup vault": {"layout": "vault"},
+    "merge": {},
+    "merge vault": {"layout": "vault"},
     "restore": {},
     "verify": {},
     "drill": {},

@@ -10,7 +10,7 @@ from test_story_restore import restore
 
 from backup_action.sandbox import workflow_file, workflow_trigger
 from backup_action.sandbox.runner import ActionRun
-from backup_action.sandbox.workflow import Runner, run_workflow
+from backup_action.sandbox.workflow import Runner, WorkflowRun, run_workflow
 from backup_action.settings import TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +24,12 @@ def plain(path: Path) -> str:
 
 
 def run(box: Box, name: str, **secrets: str) -> ActionRun:
+    """One night of an example of one job; it must succeed."""
+    (job,) = night(box, name, **secrets).jobs.values()
+    return job
+
+
+def night(box: Box, name: str, **secrets: str) -> WorkflowRun:
     """One night of an example; it must succeed."""
     told = box.sandbox.environment
     text = plain(ROOT / "examples" / name).replace("mt5-hub-data", told["OSS_BACKUP_BUCKET"])
@@ -39,12 +45,11 @@ def run(box: Box, name: str, **secrets: str) -> ActionRun:
         box.folder / "workspace", box.folder / "temp",
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
         secrets=robot | secrets, oidc={key: value for key, value in told.items() if key.startswith("ACTIONS_")},
-        repositories={step.uses: ROOT for step in workflow.jobs[0].steps},
+        repositories={step.uses: ROOT for job in workflow.jobs for step in job.steps},
     )  # fmt: skip
     done = run_workflow(workflow, workflow_trigger.schedule(workflow), machine)
     assert done.conclusion == "success", done.log
-    (job,) = done.jobs.values()
-    return job
+    return done
 
 
 def fill(box: Box, *names: str) -> None:
@@ -79,6 +84,17 @@ def test_the_vault_example_is_encrypted_and_opens_with_its_passphrase(box: Box) 
     assert disk(box.folder / "back") == disk(box.tree)
 
 
+def test_the_sharded_example_makes_one_snapshot_of_eight_shares(box: Box) -> None:
+    fill(box, "datasets", "factors")
+    done = night(box, "sharded.yml")
+    assert list(done.jobs) == [*(f"shard ({number})" for number in range(1, 9)), "shard", "merge"]
+    (merged,) = (step for step in done.jobs["merge"].steps if step.depth == 0)
+    (snapshot,) = box.snapshots(prefix="nightly/")
+    assert merged.outputs["snapshot-id"] == snapshot[0]["head"]["id"]
+    assert merged.outputs["files-total"] == "2" and merged.outputs["verified"] == "true"
+    assert len(box.messages()) == 1, "the merge tells the group, and no shard does"
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_asks_for_no_more_than_it_needs_and_names_what_there_is(path: Path, tmp_path: Path) -> None:
     text, copy = plain(path), tmp_path / path.name
@@ -87,10 +103,10 @@ def test_an_example_asks_for_no_more_than_it_needs_and_names_what_there_is(path:
     assert workflow.permissions == {}
     assert workflow.concurrency["cancel-in-progress"] is False
     allowed = {"id-token": "write"} if path in STEPS else {"id-token": "write", "contents": "read"}
-    assert [job.permissions for job in workflow.jobs] == [allowed]
+    assert all(job.permissions == allowed for job in workflow.jobs)
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert used and all(re.fullmatch(r"OWNER/oss-backup-action(/\S+)?@0{40}", uses) for uses, _ in used)
     assert all(rest == " # v0.1.0" for _, rest in used)
     if path in STEPS:
         assert "timeout-minutes:" in text
-        assert {name for step in workflow.jobs[0].steps for name in step.inputs} <= set(TABLE)
+        assert {name for job in workflow.jobs for step in job.steps for name in step.inputs} <= set(TABLE)

@@ -23,13 +23,10 @@ from backup_action.core.selection import Selection
 from backup_action.core.snapshot import Snapshot
 from backup_action.core.verification import Findings, Link, Proof, Share, Verification
 from backup_action.settings import Settings
+from backup_action.transfer.prover import prover
 from backup_action.transfer.proving import Proving
 from backup_action.transfer.proving_packs import ProvingPacks
 from backup_action.vault import Vault
-from backup_action.vault.catalogue import TREE
-from backup_action.vault.contents import Contents
-from backup_action.vault.evidence import Evidence
-from backup_action.vault.inventory import Inventory
 from backup_action.vault.walk import Walked, walk
 
 DAY: Final = 86_400  # seconds
@@ -49,7 +46,10 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
             return
         findings = Findings(several=settings.all_snapshots)
         share = to_read(settings, int(draft.started // DAY))
-        proving = await prover(vault, snapshot.marks, findings, share, settings, draft, stopped)
+        proving = await prover(
+            vault, snapshot.marks, findings, draft.tally, share=share, concurrency=settings.concurrency,
+            stopped=stopped, tell=draft.tell,
+        )  # fmt: skip
         scope = walked.links[::-1] if settings.all_snapshots else [verification.link(snapshot)]
         async with watched(proving, scope, settings, environ), noted(draft, findings, share, proving):
             for number, link in enumerate(scope, 1):
@@ -60,26 +60,6 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
         if chosen.included and not draft.tally.total().files_total:
             raise Stop(Kind.SNAPSHOT_UNKNOWN, snapshot.id, cause="unmatched")
         draft.verified = all(STATUS[kind] is Status.OK for kind in draft.tally.met())
-
-
-async def prover(
-    vault: Vault, marks: list[str], findings: Findings, share: Share | None, settings: Settings, draft: Draft,
-    stopped: Callable[[], bool],
-) -> Proving | ProvingPacks:  # fmt: skip
-    """What proves files in this layout, once it knows what the bucket lists. Raises Stop."""
-    if vault.layout == TREE:
-        evidence = Evidence(vault)
-        await evidence.gather(marks)
-        return Proving(
-            evidence, Contents(vault), findings, draft.tally, share=share,
-            concurrency=vault.bucket.attempts.law.workers,
-            stopped=stopped,
-        )  # fmt: skip
-    inventory = Inventory(vault, draft.tell)
-    await inventory.gather()
-    return ProvingPacks(
-        inventory, findings, draft.tally, share=share, concurrency=settings.concurrency, stopped=stopped
-    )
 
 
 def announce(draft: Draft, settings: Settings) -> None:

@@ -26,8 +26,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import zstandard
 
+from backup_action.core import escape
 from backup_action.core.entry import Entry
 from backup_action.core.guard import is_beyond
 from backup_action.core.place import Root, root_of
@@ -79,6 +81,18 @@ def is_dense(path: str, sample: bytes | memoryview) -> bool:
     return left >= DENSE * len(sample)
 
 
+class Counted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a census came to, for another to take in."""
+
+    known: int = 0
+    rewritten: int = 0
+    turned: int = 0
+    removed: int = 0
+    example: str = ""
+    suffixes: list[str] = []
+    came: dict[str, int] = {}
+
+
 class Census:
     """What a run does to the files that the last snapshot knows. Counts only; memory is bounded."""
 
@@ -115,6 +129,22 @@ class Census:
             if read_as.dense and not before.dense and before.size >= LEAST:
                 self.turned += 1
                 self._example = self._example or read_as.path
+
+    def counted(self) -> Counted:
+        """What was counted so far."""
+        told = (self.known, self.rewritten, self.turned, self.removed, escape.encodable(self._example))
+        suffixes = sorted(map(escape.encodable, self._suffixes))
+        return Counted(*told, suffixes, {escape.encodable(kind): count for kind, count in self._came.items()})
+
+    def take_in(self, other: Counted) -> None:
+        """Adds what another census counted, of other paths of the same tree."""
+        self.known += other.known
+        self.rewritten += other.rewritten
+        self.turned += other.turned
+        self.removed += other.removed
+        self._example = self._example or other.example
+        self._suffixes.update(other.suffixes)
+        self._came.update(other.came)
 
     def alarms(self, recent: Sequence[PastRun], sequence: int, percent: int, snapshot: str) -> list[Problem]:
         """The alarms of the run. `recent` and `sequence` are those of the last snapshot, whose id is `snapshot`."""

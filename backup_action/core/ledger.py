@@ -126,6 +126,16 @@ class Standing(msgspec.Struct, frozen=True):
         return bool(self.wish_minutes) and (self.p95_seconds or 0) > 60 * self.wish_minutes
 
 
+def recorded_as(command: str, *, is_shard: bool = False) -> str:
+    """The verb that a run is recorded as, "" for none.
+
+    Shards and what merges them are one backup, so it is the merge that is recorded, whatever became of the shards.
+    """
+    if is_shard:
+        return ""
+    return "backup" if command == "merge" else command if command in VERBS else ""
+
+
 def tag(source: str, verb: str) -> str:
     """The eight hex digits that stand for a source and verb. The record says in full whose it is."""
     return hashlib.sha256(f"{verb}\0{source}".encode()).hexdigest()[:_TAG]

@@ -71,10 +71,21 @@ class Item(msgspec.Struct, frozen=True):
     was: Entry | None = None  # what the parent has of a file, where the bucket no longer has it so
     reread: bool = False  # unchanged by its metadata, and read all the same: it is its turn
 
+    @property
+    def path(self) -> str:
+        """Which path it is about; "" for what is somebody else's."""
+        about = self.found or self.known
+        return about.path if about is not None else ""
+
 
 def without_reread(item: Item) -> Item:
     """The item of an unchanged file whose turn can wait."""
     return msgspec.structs.replace(item, step=Step.KEEP, reread=False)
+
+
+def own(items: Iterable[Item], has: Callable[[str], bool]) -> Iterator[Item]:
+    """The items of one share of the paths; what is somebody else's is in just one share too."""
+    return (item for item in items if has(item.path))
 
 
 def never(path: str, size: int) -> bool:

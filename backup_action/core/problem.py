@@ -83,6 +83,12 @@ class Kind(enum.StrEnum):
     SOURCE_SHRUNK = "source.shrunk"
     SOURCE_CHANGED = "source.changed"
 
+    SHARDS_MISSING = "shards.missing"
+    SHARDS_DIFFER = "shards.differ"
+    SHARDS_LEFT = "shards.left"
+    SHARD_DAMAGED = "shard.damaged"
+    SHARD_UNPROVEN = "shard.unproven"
+
     PRUNE_NEWEST = "prune.newest"
     PRUNE_MANY = "prune.many"
     PRUNE_CLOCK = "prune.clock"
@@ -199,8 +205,8 @@ class Kind(enum.StrEnum):
 
 _STARTS: Final[Mapping[Status, str]] = {
     Status.USAGE: "setting profile config report passphrase",
-    Status.REFUSED: "source prune",
-    Status.DAMAGED: "tombstone stored snapshot content index pack",
+    Status.REFUSED: "source prune shards",
+    Status.DAMAGED: "tombstone stored snapshot content index pack shard",
     Status.UNREACHABLE: "proxy certificate deadline",
     Status.DENIED: "oidc sts oss",
     Status.INCOMPLETE: "target file history",
@@ -227,6 +233,7 @@ _EXCEPTIONS: Final[Mapping[Kind, Status]] = {
     Kind.SNAPSHOT_INCOMPLETE: Status.OK,
     Kind.SNAPSHOT_FUTURE: Status.OK,
     Kind.PRUNE_HELD: Status.INCOMPLETE,
+    Kind.SHARDS_LEFT: Status.OK,
     Kind.DRILL_EMPTY: Status.USAGE,
     Kind.CONTENT_FROZEN: Status.INCOMPLETE,
     Kind.TARGET_UNUSABLE: Status.REFUSED,

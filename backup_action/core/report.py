@@ -89,6 +89,7 @@ class Report(msgspec.Struct, frozen=True):
     run: Run = Run()
     target: Target = Target()
     source: str = ""  # the name that snapshots belong to
+    shard: str = ""  # `2/8`: one of several runs that share the paths, of which `merge` makes the snapshot
     dry_run: bool = False
     identity: str = ""  # ARN of the assumed role's session
     counts: Counts = Counts()
@@ -191,6 +192,7 @@ class Draft:
     run: Run = field(default_factory=Run)
     target: Target = field(default_factory=Target)
     source: str = ""
+    shard: str = ""
     dry_run: bool = False
     identity: str = ""
     roots: tuple[tuple[str, str], ...] = ()  # source and destination
@@ -243,6 +245,7 @@ class Draft:
             run=self.run,
             target=self.target,
             source=self.source,
+            shard=self.shard,
             dry_run=self.dry_run,
             identity=self.identity,
             snapshot=self.snapshot,

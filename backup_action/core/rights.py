@@ -8,6 +8,10 @@
 | … with `delete` | DeleteObject on P | |
 | … with `tags` | PutObjectTagging on P | |
 | backup, vault | PutObject, ListParts, AbortMultipartUpload on C; GetObject on C but for packs | ListObjects under C |
+| merge, tree | GetObject, GetObjectVersion on P | ListObjects under P |
+| … with `delete` | PutObject on C's history; DeleteObject on P | |
+| merge, vault | GetObject on C but for packs | ListObjects under C |
+| merge | PutObject on C's snapshots, alarms and ledger; DeleteObject on its shards | |
 | restore | GetObject, GetObjectVersion, RestoreObject, RestoreObjectVersion on P | ListObjects under P |
 | verify, drill | GetObject, GetObjectVersion on P | ListObjects under P |
 | restore, verify, drill | PutObject on C/ledger only | |
@@ -88,6 +92,9 @@ def policy(
     """
     if verb == "backup" and layout == "vault":
         return _writer(bucket, f"{prefix}{CATALOGUE}/", tags=tags)
+    if verb == "merge":
+        narrow = _document(_merging(bucket, prefix, layout, delete=delete))
+        return narrow if len(narrow) <= POLICY_MAX else _document(_merging_below(bucket, prefix, layout, delete=delete))
     if verb == "prune":
         narrow = _document(_pruning(bucket, prefix, layout, delete=delete))
         return narrow if len(narrow) <= POLICY_MAX else _document(_pruning_below(bucket, prefix, layout))
@@ -113,6 +120,41 @@ def _writer(bucket: str, catalogue: str, *, tags: bool) -> str:
     gets: dict[str, object] = {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": read}
     told = _document([puts, gets, lists, _KEYS])
     return told if len(told) <= POLICY_MAX else _document([puts | {"Action": [*write, "oss:GetObject"]}, lists, _KEYS])
+
+
+def _merging(bucket: str, prefix: str, layout: str, *, delete: bool) -> list[dict[str, object]]:
+    """A merge writes a snapshot, and what stands beside it; of the rest it removes only what shards left.
+
+    `restore.py` is what the first snapshot of a vault comes with.
+    """
+    is_tree = layout == "tree"
+    below = prefix if is_tree else f"{prefix}{CATALOGUE}/"
+    at = f"acs:oss:*:*:{bucket}/{prefix}{CATALOGUE}/"
+    read = ("snapshots", "shards", "index", "keys", "ledger")
+    puts = ("snapshots/*", "alarms/*", "ledger/*", *(["history/*"] if delete and is_tree else []))
+    gets = [f"acs:oss:*:*:{bucket}/{below}*"] if is_tree else [f"{at}{name}/*" for name in read]
+    listed = {"Condition": {"StringLike": {"oss:Prefix": [f"{below}*"]}}} if below else {}
+    return [
+        _allow(["oss:GetObject", *["oss:GetObjectVersion"] * is_tree], *gets),
+        _allow(["oss:PutObject"], *(f"{at}{name}" for name in (*puts, *["restore.py"] * (not is_tree)))),
+        _allow(["oss:DeleteObject"], f"acs:oss:*:*:{bucket}/{prefix}*" if delete and is_tree else f"{at}shards/*"),
+        _allow(["oss:ListObjects"], f"acs:oss:*:*:{bucket}") | listed,
+        _KEYS,
+    ]
+
+
+def _merging_below(bucket: str, prefix: str, layout: str, *, delete: bool) -> list[dict[str, object]]:
+    """The same for a prefix so long that STS would not take that."""
+    is_tree = layout == "tree"
+    at = f"acs:oss:*:*:{bucket}/{prefix}"
+    below = at + "*" if is_tree else f"{at}{CATALOGUE}/*"
+    deletes = below if delete and is_tree else f"{at}{CATALOGUE}/shards/*"
+    return [
+        _allow(["oss:GetObject", "oss:PutObject", *["oss:GetObjectVersion"] * is_tree], below),
+        _allow(["oss:DeleteObject"], deletes),
+        _allow(["oss:ListObjects"], f"acs:oss:*:*:{bucket}"),
+        _KEYS,
+    ]
 
 
 def _pruning(bucket: str, prefix: str, layout: str, *, delete: bool) -> list[dict[str, object]]:

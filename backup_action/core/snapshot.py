@@ -165,9 +165,10 @@ class Writer:
 class Snapshot:
     """A stored snapshot, checked whole; its entries are read anew each time, a few at a time."""
 
-    def __init__(self, data: bytes | Blocks) -> None:
-        """Reads it once from end to end. Raises Unreadable for anything but a whole snapshot of format 1."""
+    def __init__(self, data: bytes | Blocks, format: str = FORMAT) -> None:
+        """Reads it once from end to end. Raises Unreadable for anything but a whole one of the format."""
         self._data = data
+        self._format = format
         self.marks: list[str] = []  # every MARK-th file's key: where a listing may be split
         self.head, self.foot = self._check()
 
@@ -199,7 +200,7 @@ class Snapshot:
     def _check(self) -> tuple[Head, Foot]:
         sha, last, count, files, size, objects = hashlib.sha256(), "", 0, 0, 0, 0
         lines = _lines(self._data)
-        head = _head(next(lines, b""))
+        head = _head(next(lines, b""), self._format)
         sha.update(_encode({"head": head}) + b"\n")
         for line in lines:
             if line.startswith(b'{"foot":'):
@@ -234,14 +235,14 @@ def head_of(data: bytes) -> Head:
     return _head(next(_lines(data, whole=False), b""))
 
 
-def _head(line: bytes) -> Head:
+def _head(line: bytes, format: str = FORMAT) -> Head:
     try:
         told = msgspec.json.decode(line)
         known = isinstance(told, dict) and told.get("head", {}).get("format")
     except (msgspec.MsgspecError, AttributeError, ValueError):
         raise Unreadable("its first line is no head") from None
-    if known != FORMAT:
-        raise Unreadable(f"its format is {str(known)[:40]!r}, and this program knows {FORMAT!r}")
+    if known != format:
+        raise Unreadable(f"its format is {str(known)[:40]!r}, and this program knows {format!r}")
     head: Head = _wrapped(line, "head", Head)
     if _encode({"head": head}) != line:
         raise Unreadable("its head is not in the normal form")

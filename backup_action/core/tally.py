@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import msgspec
+
 from backup_action.core.counts import KEPT_PROBLEMS, Counts
 from backup_action.core.problem import ALARMS, Kind, Problem
 
 _FIELDS = tuple(Counts.__struct_fields__)
+
+
+class Sums(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The numbers of a tally, without its problems."""
+
+    roots: list[Counts]
+    rest: Counts
+    folders: int
+    links: int
+    foreign: int
+    stored: int
+    reread: int
+    reread_bytes: int
 
 
 @dataclass(slots=True)
@@ -88,6 +103,23 @@ class Tally:
     def counts(self, root: int) -> Counts:
         """One root's numbers."""
         return _counts(self.roots[root])
+
+    def sums(self) -> Sums:
+        """All numbers of a run that wrote, apart."""
+        roots = [self.counts(root) for root in range(len(self.roots))]
+        more = (self.folders, self.links, self.foreign, self.stored, self.reread, self.reread_bytes)
+        return Sums(roots, _counts(self.rest), *more)
+
+    def take_in(self, sums: Sums) -> None:
+        """Adds the numbers of another tally of the same roots."""
+        for line, counts in zip([*self.roots, self.rest], [*sums.roots, sums.rest], strict=True):
+            line.update({name: getattr(counts, name) for name in _FIELDS})
+        self.folders += sums.folders
+        self.links += sums.links
+        self.foreign += sums.foreign
+        self.stored += sums.stored
+        self.reread += sums.reread
+        self.reread_bytes += sums.reread_bytes
 
     def total(self) -> Counts:
         """All numbers."""

@@ -6,25 +6,33 @@
 The variables for OIDC go to jobs with `id-token: write` only. Actions and reusable workflows of other repositories are
 folders that the Runner names; any other is refused. All jobs share the Runner's workspace.
 
-Not done: `needs`, matrices, containers, environments, concurrency (it is evaluated and told), time limits.
+Not done: containers, environments, concurrency (it is evaluated and told), time limits.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from backup_action.sandbox import composite, expressions, runner, step_process, workflow_call, workflow_file
+from backup_action.sandbox import (
+    composite,
+    expressions,
+    runner,
+    step_process,
+    workflow_call,
+    workflow_file,
+    workflow_matrix,
+)
 from backup_action.sandbox.action_file import Action
 from backup_action.sandbox.expression_values import ExpressionError, Value
-from backup_action.sandbox.expressions import Status
 from backup_action.sandbox.job import GITHUB, Job, create
 from backup_action.sandbox.runner import ActionRun
 from backup_action.sandbox.step_process import Patience
 from backup_action.sandbox.workflow_commands import Annotation
 from backup_action.sandbox.workflow_file import Workflow, WorkflowError, WorkflowJob
+from backup_action.sandbox.workflow_matrix import Strategy
 from backup_action.sandbox.workflow_permissions import DEFAULT, Permissions, grants_oidc
 from backup_action.sandbox.workflow_trigger import Trigger
 
@@ -77,14 +85,15 @@ class _Frame:
     secrets: Mapping[str, Value]
     allowed: Permissions | None = None  # None: nobody calls it
     depth: int = 1
+    of_job: Mapping[str, Value] = field(default_factory=dict)  # the contexts needs, matrix and strategy of one job
 
     def contexts(self) -> dict[str, Value]:
         return {"github": self.github(), "inputs": self.inputs, "vars": dict(self.runner.variables)}
 
     def job_contexts(self) -> dict[str, Value]:
-        strategy: dict[str, Value] = {"fail-fast": True, "job-index": 0, "job-total": 1, "max-parallel": 1}
-        more: dict[str, Value] = {"secrets": self.secrets, "needs": {}, "strategy": strategy, "matrix": None}
-        return self.contexts() | more
+        _, alone = next(Strategy().runs())
+        more: dict[str, Value] = {"secrets": self.secrets, "needs": {}}
+        return {**self.contexts(), **more, **alone, **self.of_job}
 
     def github(self) -> dict[str, Value]:
         return {**GITHUB, **self.event, **self.runner.github}
@@ -103,12 +112,16 @@ def run_workflow(workflow: Workflow, trigger: Trigger, machine: Runner) -> Workf
 def _run(frame: _Frame) -> WorkflowRun:
     runs: dict[str, ActionRun] = {}
     results: dict[str, Value] = {}
+    conclusions: dict[str, str] = {}
     contexts = frame.job_contexts()
     try:
         concurrency = {name: expressions.resolve(value, contexts) for name, value in frame.workflow.concurrency.items()}
         for job in frame.workflow.jobs:
-            holds = expressions.condition(job.condition, contexts, status=Status())
-            conclusion, outputs, ended = _job(frame, job) if holds else ("skipped", {}, {})
+            needed = {name: results[name] for name in job.needs}
+            status = workflow_matrix.status([conclusions[name] for name in job.needs])
+            holds = expressions.condition(job.condition, contexts | {"needs": needed}, status=status)
+            conclusion, outputs, ended = _runs(frame, job, needed) if holds else ("skipped", {}, {})
+            conclusions[job.id] = conclusion
             runs |= ended
             results[job.id] = {"result": conclusion, "outputs": dict(outputs)}
             runs.setdefault(job.id, _nothing(conclusion, outputs))
@@ -118,14 +131,33 @@ def _run(frame: _Frame) -> WorkflowRun:
         }
     except ExpressionError as error:
         raise WorkflowError(f"{frame.workflow.path}: {error}") from None
-    conclusions = [run.conclusion for run in runs.values()]
-    worst = next((one for one in ("failure", "cancelled", "success") if one in conclusions), "skipped")
-    return WorkflowRun(worst, runs, outputs_of_call, concurrency)
+    ended_as = workflow_matrix.worst([run.conclusion for run in runs.values()])
+    return WorkflowRun(ended_as, runs, outputs_of_call, concurrency)
 
 
 def _nothing(conclusion: str, outputs: Mapping[str, str]) -> ActionRun:
     """A job that has no steps of its own to tell of."""
     return ActionRun(conclusion, outputs, "", "", (), (), (), ())
+
+
+def _runs(
+    frame: _Frame, job: WorkflowJob, needed: Mapping[str, Value]
+) -> tuple[str, Mapping[str, str], dict[str, ActionRun]]:
+    """A job in each of the ways that its matrix says."""
+    outputs: dict[str, str] = {}
+    ended: dict[str, ActionRun] = {}
+    conclusions: list[str] = []
+    for label, contexts in job.strategy.runs():
+        if job.strategy.fail_fast and "failure" in conclusions:
+            conclusions.append("cancelled")
+            ended[job.id + label] = _nothing("cancelled", {})
+            continue
+        one = replace(frame, of_job={"needs": dict(needed), **contexts})
+        conclusion, told, runs = _job(one, job)
+        conclusions.append(conclusion)
+        outputs |= told
+        ended |= {name.replace(job.id, job.id + label, 1): run for name, run in runs.items()}
+    return workflow_matrix.worst(conclusions), outputs, ended
 
 
 def _job(frame: _Frame, job: WorkflowJob) -> tuple[str, Mapping[str, str], dict[str, ActionRun]]:

@@ -1,8 +1,8 @@
 """Reads a workflow file: its triggers with their inputs, permissions, environment and jobs.
 
-What GitHub would refuse to load is an error here, and so is what this stand-in does not do (`strategy`, `needs`,
-`container`, `services`, `environment`, `defaults`): nothing is passed over in silence. Every expression is checked for
-the contexts that GitHub knows in its place.
+What GitHub would refuse to load is an error here, and so is what this stand-in does not do (`container`, `services`,
+`environment`, `defaults`, and most of what a `strategy` may say): nothing is passed over in silence. Every expression
+is checked for the contexts that GitHub knows in its place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backup_action.sandbox import expressions
+from backup_action.sandbox import expressions, workflow_matrix
 from backup_action.sandbox.action_file import (
     ActionFileError,
     Step,
@@ -24,6 +24,7 @@ from backup_action.sandbox.action_file import (
     sequence,
 )
 from backup_action.sandbox.expression_values import ExpressionError, Value, is_primitive, text
+from backup_action.sandbox.workflow_matrix import Strategy
 from backup_action.sandbox.workflow_permissions import Permissions, permissions
 
 MAX_INPUTS = 25  # of `workflow_dispatch`
@@ -33,7 +34,7 @@ _RUN = frozenset({"github", "inputs", "vars"})
 _JOB = _RUN | {"needs", "strategy", "matrix"}
 _STEPS = _JOB | {"secrets", "steps", "job", "runner", "env"}
 _TOP_KEYS = frozenset({"name", "run-name", "on", "permissions", "env", "concurrency", "jobs"})
-_ANY_JOB = frozenset({"name", "permissions", "if", "concurrency"})
+_ANY_JOB = frozenset({"name", "permissions", "if", "concurrency", "needs", "strategy"})
 _STEP_JOB = _ANY_JOB | {"runs-on", "outputs", "env", "steps", "timeout-minutes"}
 _CALLING_JOB = _ANY_JOB | {"uses", "with", "secrets"}
 _CRON = re.compile(r"[0-9*/,-]+ [0-9*/,-]+ [0-9*/,-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+")
@@ -71,6 +72,8 @@ class WorkflowJob:
     runs_on: Value = None
     minutes: Value = None
     condition: str = ""
+    needs: tuple[str, ...] = ()
+    strategy: Strategy = field(default_factory=Strategy)
     permissions: Permissions | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +111,9 @@ def load(path: Path) -> Workflow:
 def _workflow(path: Path, root: dict[str, Any]) -> Workflow:
     _refuse(root, _TOP_KEYS, "the workflow")
     on = _triggers(root.get("on"))
-    jobs = tuple(_job(name, mapping(content, name)) for name, content in mapping(root.get("jobs"), "jobs").items())
+    written = mapping(root.get("jobs"), "jobs")
+    names = list(written)
+    jobs = tuple(_job(name, mapping(written[name], name), names[:at]) for at, name in enumerate(names))
     if not jobs or not on:
         raise WorkflowError("a workflow needs `on` and at least one job")
     dispatch = _inputs(on.get("workflow_dispatch"), "workflow_dispatch", DISPATCH_TYPES)
@@ -184,7 +189,7 @@ def _concurrency(content: Any) -> dict[str, Value]:
     return known
 
 
-def _job(name: str, known: dict[str, Any]) -> WorkflowJob:
+def _job(name: str, known: dict[str, Any], before: list[str]) -> WorkflowJob:
     calls = "uses" in known
     _refuse(known, _CALLING_JOB if calls else _STEP_JOB, f"the job {name}")
     if not _JOB_ID.fullmatch(name):
@@ -203,6 +208,8 @@ def _job(name: str, known: dict[str, Any]) -> WorkflowJob:
         runs_on=labels,
         minutes=known.get("timeout-minutes"),
         condition=text(known.get("if")),
+        needs=workflow_matrix.needs(known.get("needs"), name, before),
+        strategy=workflow_matrix.strategy(known.get("strategy"), name),
         permissions=permissions(known.get("permissions")),
         env=_texts(known.get("env"), "env", _JOB | {"secrets"}),
         outputs=_texts(known.get("outputs"), "outputs", _STEPS),

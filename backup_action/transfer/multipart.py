@@ -19,7 +19,7 @@ from backup_action.core.parts import Stretch
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.tally import Tally
 from backup_action.vault import Lease, Vault
-from backup_action.vault.lease import digest
+from backup_action.vault.uploads import digest
 
 
 @dataclass(slots=True)

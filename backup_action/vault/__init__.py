@@ -13,6 +13,8 @@
 | `<prefix>/.oss-backup/keys/<id>.json` | an encrypted vault: a key, sealed by the passphrase; see `keys` |
 | `<prefix>/.oss-backup/restore.py` | a vault that is not encrypted: what restores it, see `script` |
 | `<prefix>/.oss-backup/alarms/<snapshot id>.json` | what a run raised, until `…ack.json` beside it; see `alarms` |
+| `<prefix>/.oss-backup/shards/<source>/<group>/<…>` | what the shards of one run hand on to its merge, see `shards` |
+| `<prefix>/.oss-backup/shards/<source>.uploads/<n>-of-<t>.json` | uploads that a shard left open, see `uploads` |
 | `<prefix>/.oss-backup/ledger/<id>.json` | how a run ended, see `ledger` |
 
 Where the content of a file of the layout tree is: by its version id, where it has one that is not `null`; else under

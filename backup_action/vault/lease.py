@@ -19,6 +19,9 @@ commit the lease must still be ours and the last of its name, and the parent sti
 
 The multipart uploads that are open stand in it, so that the next run can resume what a killed one began, or end it. A
 run that commits at its deadline passes its open uploads on: as a released lease, for the snapshot that it committed.
+
+The shards of one run share a lease: its `id` is their group's, each of them writes the same, and none releases it, so
+that it lives for `LIFE` after the last one has. Who makes one snapshot of what they did comes next at once (`heir`).
 """
 
 from __future__ import annotations
@@ -26,7 +29,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
-import hashlib
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -38,25 +40,13 @@ from backup_action.adapters.oss.data import Answer, Bucket
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.snapshot import Snapshot
 from backup_action.vault.catalogue import LEASE, SNAPSHOTS, Catalogue, Vault
+from backup_action.vault.uploads import LONGEST, Begun, Uploads
 
 LIFE: Final = 300.0  # seconds after its last writing
 RENEW: Final = 60.0  # seconds between two writings
 SETTLE: Final = 1.0  # seconds that an upload is open before it is worth a writing
-LONGEST: Final = 1 << 20  # bytes; a longer one is none of ours
 TURNS: Final = 100  # leases beside each other that may have come since the listing
 PARTING: Final = 1.5  # seconds that a release may take; a cancelled job has five in all
-
-
-class Begun(msgspec.Struct, frozen=True, array_like=True):
-    """A multipart upload that is open: of which key, in parts of how many bytes, with headers of which digest.
-
-    Where parts are copied from an object, that digest is of the stretches too: such an upload is like no other.
-    """
-
-    key: str
-    upload: str
-    part: int
-    headers: str
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,8 +62,14 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 class Lease:
     """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
-    def __init__(self, vault: Vault, id: str, host: str, owner: str) -> None:
-        """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people."""
+    def __init__(
+        self, vault: Vault, id: str, host: str, owner: str, *, shared: Uploads | None = None, heir: str = ""
+    ) -> None:  # fmt: skip
+        """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people.
+
+        `shared`: by all runs with this id; then open uploads are noted there. `heir`: of the run with that id, which is
+        over though its lease lives.
+        """
         self.versioning = ""  # Enabled, Suspended or "", as the answer to its first writing tells
         self.is_after_failure = False  # an earlier run wrote, and never committed
         self.inherited: dict[str, Begun] = {}  # uploads that it left open, by key
@@ -84,8 +80,11 @@ class Lease:
         self._turn = 0
         self._start = f"{vault.prefix}{SNAPSHOTS}"
         self._me = Holder(id, host, owner)
+        self._aside = shared
+        self._is_shared = shared is not None
+        self._heir = heir
         self._open: dict[str, tuple[Begun, float]] = {}
-        self._late: list[Begun] = []
+        self.late: list[Begun] = []  # uploads that are left open, for the next run
         self._told: list[Begun] = []
         self._etags: set[str] = set()
         self._confirmed = False
@@ -107,7 +106,7 @@ class Lease:
         if parent is not None:
             self._name = parent.id
         if self._name not in catalogue.leases and await self._make():
-            self._confirmed = not self.versioning
+            self._confirmed = not self.versioning and not self._is_shared
             return
         while self._named(self._turn + 1) in catalogue.leases:
             self._turn += 1
@@ -134,25 +133,36 @@ class Lease:
 
     async def _succeed(self, catalogue: Catalogue) -> bool:
         """Takes over from the run whose lease is there; true where it is ours. Raises Stop while it is alive."""
-        answer = await self._bucket.get(self._key, first=LONGEST)
-        try:
-            before = msgspec.json.decode(answer.body, type=Holder) if answer else None
-        except msgspec.MsgspecError:  # no lease of ours, or a damaged one
-            before = None
-        if answer is None or before is None:
+        told = await self._read(self._turn)
+        if told is None:
             return False
+        before, age = told
         removes = before.id == self._name
         if not removes and before.id in (self._me.id, *catalogue.ids):
+            if (
+                before.id == self._me.id
+                and self._is_shared
+                and self._turn
+                and (told := await self._read(self._turn - 1))
+            ):
+                self._inherit(told[0])  # another of us took over from that one
             return before.id == self._me.id
-        if not before.released and before.host != self._me.host and _age(answer) < LIFE:
-            raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - _age(answer)))
-        self.is_after_failure = not removes
-        self.inherited = {begun.key: begun for begun in before.uploads if self._is_ours(begun)}
+        is_other = before.host != self._me.host or self._is_shared
+        if not before.released and is_other and before.id != self._heir and age < LIFE:
+            raise Stop(Kind.LEASE_HELD, self._key, owner=before.owner, seconds=round(LIFE - age))
+        self._inherit(before)
         return False
 
-    def _is_ours(self, begun: Begun) -> bool:
-        """An upload without an id, or of another place, was never begun by a run of ours, whatever a lease says."""
-        return bool(begun.upload) and begun.key.startswith(self._vault.prefix) and begun.key != self._vault.prefix
+    async def _read(self, turn: int) -> tuple[Holder, float] | None:
+        """What a lease says, and its age in seconds; None where there is none of ours, or a damaged one."""
+        answer = await self._bucket.get(self._key_of(turn), first=LONGEST)
+        with contextlib.suppress(msgspec.MsgspecError):
+            return (msgspec.json.decode(answer.body, type=Holder), _age(answer)) if answer else None
+        return None
+
+    def _inherit(self, before: Holder) -> None:
+        self.is_after_failure = before.id != self._name
+        self.inherited = {begun.key: begun for begun in before.uploads if begun.is_below(self._vault.prefix)}
 
     async def renew(self) -> None:
         """Writes it anew every minute, and when uploads have begun or ended. Raises Stop when another run took it."""
@@ -168,7 +178,16 @@ class Lease:
                     return
                 await self._look()
                 self._told, last = settled, now
-                await self._write(msgspec.structs.replace(self._me, uploads=settled))
+                await self._tell(settled)
+
+    async def _tell(self, uploads: list[Begun], *, released: bool = False) -> None:
+        """Notes what is open: in the lease, or where that is also others', beside it."""
+        if self._aside is None:
+            await self._write(msgspec.structs.replace(self._me, uploads=uploads, released=released))
+            return
+        if not released:
+            await self._write(self._me)
+        await self._aside.note(uploads)
 
     def began(self, key: str, upload: str, part: int, headers: str) -> None:
         """Notes that an upload is open."""
@@ -177,7 +196,7 @@ class Lease:
 
     def is_late(self, key: str) -> None:
         """Notes that an upload is left open, for the next run."""
-        self._late.append(self._open.pop(key)[0])
+        self.late.append(self._open.pop(key)[0])
 
     def ended(self, key: str) -> None:
         """Notes that it is so no more."""
@@ -193,7 +212,7 @@ class Lease:
                 if not self._confirmed:
                     catalogue = await self._vault.catalogue()
                     await self._vault.refuse_moved(catalogue)
-                    self.check(catalogue)
+                    await self.check(catalogue)
                     self._confirmed = True
 
     async def stay(self) -> bool:
@@ -209,19 +228,23 @@ class Lease:
         return False
 
     async def _look(self) -> None:
-        self._check(await self._etag(), is_last=not await self._etag(self._turn + 1))
+        await self._check(await self._etag(), is_last=not await self._etag(self._turn + 1))
 
     async def _etag(self, turn: int = -1) -> str:
         answer = await self._bucket.head(self._key if turn < 0 else self._key_of(turn))
         return answer.etag if answer else ""
 
-    def check(self, catalogue: Catalogue) -> None:
+    async def check(self, catalogue: Catalogue) -> None:
         """Before the commit: raises Stop where another run took the lease meanwhile."""
         row = catalogue.leases.get(self._named(self._turn))
-        self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
+        await self._check(row.etag if row else "", is_last=self._named(self._turn + 1) not in catalogue.leases)
 
-    def _check(self, etag: str, *, is_last: bool) -> None:
-        if etag not in self._etags or not is_last:
+    async def _check(self, etag: str, *, is_last: bool) -> None:
+        is_ours = etag in self._etags
+        if not is_ours and self._is_shared:  # another of us wrote it last, and its ETag need not be an MD5
+            told = await self._read(self._turn)
+            is_ours = told is not None and told[0].id == self._me.id
+        if not is_ours or not is_last:
             self._etags.clear()  # what stands there is not ours to release
             raise Stop(Kind.LEASE_LOST, self._key)
 
@@ -234,7 +257,7 @@ class Lease:
 
     async def pass_on(self) -> None:
         """After a commit that some files missed: leaves their uploads to the run that goes on from it."""
-        left = [*self._late, *self.inherited.values()]
+        left = [*self.late, *self.inherited.values()]
         self._name, self._turn = self._me.id, 0
         parting = msgspec.structs.replace(self._me, uploads=left, released=True)
         with contextlib.suppress(Stop):  # where that fails they stay open until the lifecycle rule ends them
@@ -245,7 +268,7 @@ class Lease:
         self._ended = True
         if self._etags:
             uploads = [begun for begun, _ in self._open.values()] + list(self.inherited.values())
-            parting = self._write(msgspec.structs.replace(self._me, uploads=uploads, released=True))
+            parting = self._tell(uploads, released=True)
             with contextlib.suppress(Stop, TimeoutError):
                 await asyncio.shield(asyncio.wait_for(parting, PARTING))
 
@@ -264,11 +287,6 @@ async def writing(vault: Vault, catalogue: Catalogue, now: float) -> list[str]:
             if not holder.released and holder.id not in catalogue.ids:
                 found.append(holder.id)
     return found
-
-
-def digest(headers: dict[str, str]) -> str:
-    """What tells one set of headers from another."""
-    return hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()[:16]
 
 
 def _age(answer: Answer) -> float:

@@ -326,6 +326,13 @@ PRUNE_VAULT = report(
     pruning=msgspec.structs.replace(PRUNED, packs=Packs(1_200, 1, 14, 3, 7, 2, 1, 5_368_709_120, 1_048_576, 0)),
     requests=131,
 )
+SHARD = msgspec.structs.replace(OK, shard="3/8", snapshot=None, deleted_objects=0, ledger=None)
+MERGE_REFUSED = report(
+    Status.REFUSED,
+    [Problem(Kind.SHARDS_MISSING, "12345678901", {"missing": "2, 5-6", "total": "8", "begun": "5"})],
+    command="merge",
+)
+
 
 COPIED = report(
     Status.OK,
@@ -358,6 +365,8 @@ GOLDEN = {
     "drill": DRILLED,
     "copied": COPIED,
     "copied-dry": msgspec.structs.replace(COPIED, dry_run=True, problems=[], problem_counts={}, snapshot=None),
+    "shard": SHARD,
+    "merge-refused": MERGE_REFUSED,
 }
 EVERY_STATUS = [
     *GOLDEN.values(),

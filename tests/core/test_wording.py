@@ -60,7 +60,15 @@ def test_the_fixed_words_have_the_same_places_in_both_languages(words: dict[str,
 def test_every_status_has_a_name_and_a_verdict() -> None:
     endings = {status.value for status in Status} | {"undelivered", "no-report", "alarm"}
     assert set(STATUSES) == endings
-    assert set(VERDICTS) == endings | {"ok-dry", "incomplete-dry", "ok-notify", "ok-restore", "ok-verify", "ok-drill"}
+    assert set(VERDICTS) == endings | {
+        "ok-dry",
+        "incomplete-dry",
+        "ok-notify",
+        "ok-restore",
+        "ok-verify",
+        "ok-drill",
+        "ok-shard",
+    }
 
 
 def test_settings_named_in_advice_exist() -> None:
@@ -68,7 +76,7 @@ def test_settings_named_in_advice_exist() -> None:
     source = (Path(__file__).parents[2] / "backup_action/table.py").read_text()
     settings = {name.replace("_", "-") for name in re.findall(r"^    (\w+): .* = _row\(", source, re.MULTILINE)}
     others = {"schedule", "push", "environment", "uses", "permissions", "id", "oidc", "concurrency", "problem"}
-    foreign = {"timeout-minutes", "oss-backup", "sub", "snapshot-digest"}
+    foreign = {"timeout-minutes", "oss-backup", "sub", "snapshot-digest", "merge", "prune"}
     for both in TEXTS.values():
         for text in both:
             for name in re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text.what + text.advice):

@@ -35,7 +35,7 @@ from backup_action.transfer.large import Carried, Large
 from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import History, Lease, Vault
-from backup_action.vault.lease import Begun, digest
+from backup_action.vault.uploads import Begun, digest
 
 
 @pytest.mark.parametrize("is_random", [True, False])

@@ -33,6 +33,8 @@ class Annotation(msgspec.Struct, frozen=True):
 def title(report: Report, language: Language) -> str:
     """The command and how it ended, in a few words, safe in a log and in Markdown. A success counts its warnings."""
     command, ending = wording.command(report.command, language), _ending(report)
+    if report.shard:
+        command = word("shard", language, command=command, shard=escape.word(report.shard))
     text = word("title", language, command=command, status=wording.status(ending, language))
     if ending == Status.OK and (count := warnings(report)):
         text = word("title-warnings", language, title=text, count=numbers.count(count))
@@ -41,7 +43,8 @@ def title(report: Report, language: Language) -> str:
 
 def verdict(report: Report, language: Language) -> str:
     """How the run ended, in one sentence."""
-    return wording.verdict(_ending(report), language, command_name=report.command, dry_run=report.dry_run)
+    ending = "ok-shard" if report.shard and _ending(report) == Status.OK and not report.dry_run else _ending(report)
+    return wording.verdict(ending, language, command_name=report.command, dry_run=report.dry_run)
 
 
 def _ending(report: Report) -> str:

@@ -53,9 +53,9 @@ def thawing(files: int, seconds: float, language: Language) -> str:
     return word("phase-thaw", language, count=numbers.count(files), time=numbers.duration(seconds, language))
 
 
-def committing(language: Language) -> str:
-    """The last: the snapshot."""
-    return word("phase-commit", language)
+def committing(language: Language, *, shard: bool = False) -> str:
+    """The last: the snapshot; or what a shard hands on."""
+    return word("phase-hand-on" if shard else "phase-commit", language)
 
 
 def progress(done: Progress, language: Language, columns: int = 0) -> str:

@@ -18,6 +18,7 @@ from backup_action.core.wording import Language, word, word_of
 
 LIMIT = 1024 * 1024 - 4096  # bytes; a little is left for what others write to the same file
 PROBLEMS = 50
+WRITERS = ("backup", "merge")  # commands that look at paths on the disk, or at what shards found there
 PATHS = 50
 
 _ICONS = {Status.OK: "✅", Status.INCOMPLETE: "⚠️", Status.BUSY: "⚠️", Status.INTERRUPTED: "⚠️"}
@@ -52,7 +53,7 @@ def _blocks(report: Report, language: Language) -> Iterator[str]:
     if is_counted(report):
         yield f"### {word('numbers', language)}"
         yield _counts(report, language)
-        if report.roots and report.command == "backup":
+        if report.roots and report.command in WRITERS:
             yield _roots(report, language)
     yield from snapshots.blocks(report, language)
     yield from pruning.blocks(report, language)
@@ -76,7 +77,7 @@ def _counts(report: Report, language: Language) -> str:
         (uploaded, counts.files_uploaded, numbers.size(counts.bytes_uploaded)),
         *[(_copied(report), counts.files_copied, numbers.size(counts.bytes_copied))] * bool(counts.files_copied),
         (word_of("files-unchanged", report.command), counts.files_unchanged, ""),
-        *[("files-removed", counts.files_removed, "")] * (report.command == "backup"),
+        *[("files-removed", counts.files_removed, "")] * (report.command in WRITERS),
         (word_of("files-failed", report.command), counts.files_failed, ""),
     ]
     head = [word(name, language) for name in ("what", "files", "size")]
@@ -120,7 +121,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield "duration", numbers.duration(report.duration_seconds, language)
     commits = report.command not in ("snapshots", "prune")  # which have no snapshot of their own, nor prove any
     if commits:
-        yield "snapshot", _code(snapshot.id) if snapshot else word(word_of("no-snapshot", report.command), language)
+        none = word_of("no-snapshot", "shard" if report.shard else report.command)
+        yield "snapshot", _code(snapshot.id) if snapshot else word(none, language)
     if snapshot:
         yield "digest", _code(snapshot.digest)
         yield "parent", _code(snapshot.parent_id) if snapshot.parent_id else word("none", language)
@@ -169,7 +171,7 @@ def _place(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield "prefix", _code(target.prefix) if target.prefix else word("none", language)
     yield "layout", _code(target.layout)
     # Before the bucket has told, "" does not mean never; and a restore does not ask.
-    asked = bool(report.requests) and report.command == "backup"
+    asked = bool(report.requests) and report.command in WRITERS
     yield "versioning", _code(target.versioning) if target.versioning else word("never-versioned", language) * asked
 
 

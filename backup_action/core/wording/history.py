@@ -51,6 +51,7 @@ WORDS: Final[Mapping[str, Word]] = {
         "{files} {files:file|files} of the snapshot to restore ({size}); comparing, and fetching what differs.",
     ),
     "phase-commit": Word("正在写入快照。", "Storing the snapshot."),
+    "phase-hand-on": Word("正在写入这个分片的结果。", "Storing what this shard hands on."),
     "progress-files": Word("{count}/{total} 个文件", "{count} of {total} {total:file|files}"),
     "progress-bytes": Word("{size}/{total-size}", "{size} of {total-size}"),
     "progress-rate": Word("{size}/s", "{size}/s"),

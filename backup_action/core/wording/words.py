@@ -13,6 +13,7 @@ from backup_action.core.wording.text import Word
 
 COMMANDS: Final[Mapping[str, Word]] = {
     "backup": Word("备份", "Backup"),
+    "merge": Word("合并分片", "Merge of shards"),
     "restore": Word("恢复", "Restore"),
     "verify": Word("校验", "Verification"),
     "drill": Word("恢复演练", "Restore drill"),
@@ -50,6 +51,10 @@ VERDICTS: Final[Mapping[str, Word]] = {
     "ok-dry": Word(
         "试运行已完成，没有写入任何内容；以下数字是正式运行时的预计结果。",
         "Dry run complete; nothing was written, and the figures are what a real run would do.",
+    ),
+    "ok-shard": Word(
+        "这个分片已完成，没有遗漏；所有分片完成后，由 `merge` 生成快照。",
+        "This shard is complete; nothing of its share was skipped. When all are, `merge` makes the snapshot.",
     ),
     "ok-notify": Word(
         "已读取报告，并按设置 `notify-on` 处理了通知。",
@@ -108,6 +113,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "colon": Word("：", ": "),
     "unknown": Word("（未知）", "(unknown)"),
     "title": Word("OSS {command}：{status}", "OSS {command}: {status}"),
+    "shard": Word("{command}（分片 {shard}）", "{command} (shard {shard})"),
+    "no-snapshot-shard": Word("所有分片完成后由 `merge` 生成", "`merge` makes it, when all shards are done"),
     "title-warnings": Word(
         "{title}，有 {count} 条警告",
         "{title}, with {count} {count:warning|warnings}",

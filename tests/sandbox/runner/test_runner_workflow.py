@@ -300,6 +300,51 @@ def test_each_step_of_a_job_may_annotate_ten_times(bench: Bench) -> None:
     assert len(run.jobs["one"].annotations) == 20
 
 
+MATRIX = """
+    on: workflow_dispatch
+    jobs:
+      first:
+        runs-on: x
+        strategy:
+          fail-fast: %s
+          matrix: {n: [1, 2, 3]}
+        steps:
+          - run: |
+              echo "say=${{ matrix.n }} of ${{ strategy.job-total }}, number ${{ strategy.job-index }}"
+              test ${{ matrix.n }} != %d
+      last:
+        needs: first
+        runs-on: x
+        if: %s
+        steps: [{run: 'echo "say=first ended as ${{ needs.first.result }}"'}]
+"""
+THREE = ["1 of 3, number 0", "2 of 3, number 1", "3 of 3, number 2"]
+
+
+@pytest.mark.parametrize(
+    ("fail_fast", "bad", "condition", "expected"),
+    [
+        ("true", 0, "", [*THREE, "first ended as success"]),
+        ("true", 2, "", THREE[:2]),
+        ("false", 2, "", THREE),
+        ("false", 2, "${{ !cancelled() }}", [*THREE, "first ended as failure"]),
+        ("true", 1, "${{ failure() }}", [THREE[0], "first ended as failure"]),
+    ],
+)
+def test_a_matrix_is_a_job_for_each_value_and_needs_wait_for_all_of_them(
+    bench: Bench, fail_fast: str, bad: int, condition: str, expected: list[str]
+) -> None:
+    run = bench.hand(MATRIX % (fail_fast, bad, condition or '""'))
+    assert said(run) == expected
+    ended = {name: job.conclusion for name, job in run.jobs.items()}
+    assert list(ended) == ["first (1)", "first (2)", "first (3)", "first", "last"]
+    assert run.conclusion == ("failure" if bad else "success")
+    if bad == 1:
+        assert list(ended.values()) == ["failure", "cancelled", "cancelled", "failure", "success"]
+    if bad == 2 and not condition:
+        assert ended["last"] == "skipped"
+
+
 LIBRARY_WORKFLOW = """
     on:
       workflow_call:
@@ -443,8 +488,13 @@ def test_only_a_workflow_that_says_so_is_reusable_and_not_endlessly(bench: Bench
         ("jobs: {a: {runs-on: x, steps: []}}", "needs `on`"),
         ("on: push", "at least one job"),
         ("on: push\nfoo: 1\njobs: {}", "Unexpected value 'foo'"),
-        ("on: push\njobs: {a: {runs-on: x, strategy: {}, steps: []}}", "Unexpected value 'strategy'"),
-        ("on: push\njobs: {a: {runs-on: x, needs: b, steps: []}}", "Unexpected value 'needs'"),
+        ("on: push\njobs: {a: {runs-on: x, strategy: {x: 1}, steps: []}}", "Unexpected value 'x'"),
+        ("on: push\njobs: {a: {runs-on: x, strategy: {matrix: {n: []}}, steps: []}}", "no list"),
+        ("on: push\njobs: {a: {runs-on: x, strategy: {matrix: {include: [1]}}, steps: []}}", "no list"),
+        ('on: push\njobs: {a: {runs-on: x, strategy: {matrix: {n: "${{ fromJSON(1) }}"}}, steps: []}}', "no list"),
+        ("on: push\njobs: {a: {runs-on: x, strategy: {fail-fast: false}, steps: []}}", "the strategy of a"),
+        ("on: push\njobs: {a: {runs-on: x, needs: b, steps: []}}", "unknown job 'b'"),
+        ("on: push\njobs: {a: {runs-on: x, needs: b, steps: []}, b: {runs-on: x, steps: []}}", "below it"),
         ("on: push\njobs: {a: {steps: [{run: x}]}}", "runs-on"),
         ("on: push\njobs: {a: {runs-on: x, steps: [{run: x, foo: 1}]}}", "Unexpected value 'foo'"),
         ("on: push\njobs: {a: {runs-on: x, steps: [{run: x, id: a}, {run: y, id: A}]}}", "more than once"),
