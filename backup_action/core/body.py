@@ -1,22 +1,25 @@
-"""What is sent, in the pieces in which it lies in memory: put together first, it would lie there twice."""
+"""What is sent, in the pieces in which it lies in memory or elsewhere: put together first, it would lie there twice."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 import fastcrc
 
 
-@dataclass(frozen=True, slots=True)
 class Body:
     """Bytes, one piece after the other. Sent as often as it takes: nothing is used up."""
 
-    pieces: Sequence[bytes] = field(repr=False)
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        """`pieces` are gone through again and again, and are the same each time."""
+        self.pieces = pieces
+        self._size = sum(map(len, pieces))
 
     def __len__(self) -> int:
-        return sum(map(len, self.pieces))
+        return self._size
 
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces)

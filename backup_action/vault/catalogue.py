@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import fastcrc
-
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import ledger, selector, snapshot
 from backup_action.core.address import CATALOGUE, LAYOUTS
 from backup_action.core.blocks import Blocks, Keep, in_memory
+from backup_action.core.body import Body
 from backup_action.core.cipher import RECORD, Unopened, is_sealed
 from backup_action.core.entry import Entry
 from backup_action.core.place import KEY_MAX
@@ -248,15 +247,15 @@ class Vault:
 
     async def commit(self, id: str, blocks: Blocks) -> None:
         """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop."""
-        data = bytes(await asyncio.to_thread(self.ring.sealing, blocks, _about(id), self.keep))
-        key, crc64 = self._snapshot_key(id), fastcrc.crc64.xz(data)
-        await self.bucket.put(key, data, crc64, {"content-type": "application/zstd", **self.headers})
+        body = Body(await asyncio.to_thread(self.ring.sealing, blocks, _about(id), self.keep))
+        key, crc64 = self._snapshot_key(id), await asyncio.to_thread(getattr, body, "crc64")
+        await self.bucket.put(key, body, crc64, {"content-type": "application/zstd", **self.headers})
         for _ in range(3):
             answer = await self.bucket.head(key)
             stored = answer.headers.get("x-oss-hash-crc64ecma", "") if answer else ""
             if stored:
                 break
-        if answer is None or not answer.proves(len(data), crc64):
+        if answer is None or not answer.proves(len(body), crc64):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored)
 
     def has_our_tag(self, id: str) -> bool:
