@@ -17,7 +17,7 @@ from backup_action.core.throttle import Throttle
 
 FEW: Final = 8  # bodies that are sent in pieces at a time, or fewer, so that each has
 EACH: Final = 1 << 20  # bytes a second, and parts of a large file come to their end one after the other
-PIECE: Final = 256 << 10  # bytes; a body up to here is sent whole
+PIECE: Final = 512 << 10  # bytes; a body up to here is sent whole
 HEAD: Final = 600  # bytes of a request's head, until one was sent: the next will be as long
 OWN: Final = 80  # bytes of it that are the same for all
 
