@@ -242,12 +242,7 @@ class Large:
                 except BaseException:
                     budget.give(held)
                     raise
-                tasks.append(group.create_task(_part(upload, number, data, reading.crcs[-1], budget, held)))
+                tasks.append(group.create_task(upload.send(number, data, reading.crcs[-1])))
+                budget.lend(held, tasks[-1])
+                del data  # only its task holds it
         return [task.result() for task in tasks]
-
-
-async def _part(upload: Multipart, number: int, data: bytes, crc64: int, budget: Budget, held: int) -> Written:
-    try:
-        return await upload.send(number, data, crc64)
-    finally:
-        budget.give(held)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from backup_action.adapters.files.read import Content, Unstable, crc64, pieces
@@ -60,18 +60,22 @@ class Patching:
         tasks = []
         async with together() as group:
             for number, stretch in enumerate(plan, 1):
-                tasks.append(group.create_task(await self._turn(number, stretch, source)))
+                tasks.append(await self._begun(group, number, stretch, source))
         return [task.result() for task in tasks]
 
-    async def _turn(self, number: int, stretch: Stretch, source: str) -> Coroutine[None, None, Written]:
-        """Waits until a stretch may be begun; what brings it."""
-        if stretch.copied:
+    async def _begun(
+        self, group: asyncio.TaskGroup, number: int, stretch: Stretch, source: str
+    ) -> asyncio.Task[Written]:
+        """Waits until a stretch may be begun, and begins it."""
+        if stretch.copied or stretch.size > self._held:
             await self._gate.acquire()
-            return self._copy(number, stretch, source)
-        if stretch.size > self._held:
-            await self._gate.acquire()
-            return self._stream(number, stretch)
-        return self._send(number, stretch, await self._budget.take(stretch.size))
+            return group.create_task(
+                self._copy(number, stretch, source) if stretch.copied else self._stream(number, stretch)
+            )
+        held = await self._budget.take(stretch.size)
+        task = group.create_task(self._send(number, stretch))
+        self._budget.lend(held, task)
+        return task
 
     async def _copy(self, number: int, stretch: Stretch, source: str) -> Written:
         try:
@@ -97,12 +101,9 @@ class Patching:
         finally:
             self._gate.release()
 
-    async def _send(self, number: int, stretch: Stretch, held: int) -> Written:
-        try:
-            data = await asyncio.to_thread(self._bytes, stretch)
-            return await self._upload.send(number, data, self._crc64(stretch))
-        finally:
-            self._budget.give(held)
+    async def _send(self, number: int, stretch: Stretch) -> Written:
+        data = await asyncio.to_thread(self._bytes, stretch)
+        return await self._upload.send(number, data, self._crc64(stretch))
 
     def _bytes(self, stretch: Stretch) -> bytes:
         data = b"".join(pieces(self._handle, stretch.start, stretch.size, stretch.size))
