@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -237,6 +238,44 @@ def test_an_error_is_read_no_further_than_it_is_worth() -> None:
     endless = b"HTTP/1.1 500 Oops\r\nContent-Length: 100000000\r\n\r\n"
     heard, _ = asked([endless, *[b"x" * (1 << 15)] * 5])
     assert heard[0].status == 500 and ERROR_MAX <= len(body(heard[0])) < 6 << 15
+
+
+def test_an_error_that_comes_in_pieces_costs_no_connection() -> None:
+    refused = [b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n", b"not", b" there"]
+    heard, server = asked(refused, FIVE, times=2)
+    assert [body(one) for one in heard] == [b"not there", b"hello"] and server.connections == 1
+
+
+class TwoAddresses(asyncio.SelectorEventLoop):
+    """Every name has two addresses, of which the first does not answer; keeps which were asked for a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried: list[str] = []
+
+    async def getaddrinfo(self, host: object, port: object, **_: object) -> list[tuple[object, ...]]:  # type: ignore[override]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (2, 1)]
+
+    async def sock_connect(self, sock: socket.socket, address: tuple[str, int]) -> None:  # type: ignore[override]
+        self.tried.append(address[0])
+        await super().sock_connect(sock, address)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_the_address_that_answers_is_asked_first_from_then_on(at_once: int) -> None:
+    """However many found it at the same moment."""
+    server = Server(*[OK + b"Connection: close\r\nContent-Length: 0\r\n\r\n"] * (at_once + 1))
+    loop = TwoAddresses()
+
+    async def work() -> list[str]:
+        async with served(server.talk) as pool:
+            await asyncio.gather(*(pool.ask("GET", "/x", {}) for _ in range(at_once)))
+            del loop.tried[:]
+            await pool.ask("GET", "/x", {})
+            return loop.tried
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(work()) == ["127.0.0.1"]
 
 
 def test_no_more_connections_than_allowed_and_each_is_used_again() -> None:

@@ -189,15 +189,16 @@ class Connection(asyncio.Protocol):
             self.fail(MalformedAnswer("more than was asked for"))
             return
         self._heard.parts.append(data)
-        if not self._left or self._is_enough():
+        if self._left:
+            self._end_if_enough()
+        else:
             self._end()
 
-    def _is_enough(self) -> bool:
-        """An error's body is read no further than it is worth."""
-        if self._heard.status < 300:
-            return False
-        self._keep = self._keep and not self._left
-        return sum(map(len, self._heard.parts)) >= ERROR_MAX
+    def _end_if_enough(self) -> None:
+        """An error's body is read no further than it is worth; what would follow is in the way of another answer."""
+        if self._heard.status >= 300 and sum(map(len, self._heard.parts)) >= ERROR_MAX:
+            self._keep = False
+            self._end()
 
     def _end(self) -> None:
         if self._done is not None and not self._done.done():
@@ -244,9 +245,7 @@ class Connection(asyncio.Protocol):
             self._take(data)
             return
         self._heard.parts.append(data)
-        if self._is_enough():
-            self._keep = False
-            self._end()
+        self._end_if_enough()
 
     def on_message_complete(self) -> None:  # noqa: D102
         if self._heard.status:
