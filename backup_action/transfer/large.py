@@ -22,8 +22,8 @@ import msgspec
 
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import TRIES, Content, Unstable, identity, is_racy, read, unread
-from backup_action.adapters.oss.copying import ONE
 from backup_action.adapters.oss.data import Written
+from backup_action.adapters.oss.server_copy import ONE
 from backup_action.core import parts
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found

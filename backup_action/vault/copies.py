@@ -16,9 +16,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Answer, Written
 from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.server_copy import ONE, copy, copy_parts
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.sources import Source

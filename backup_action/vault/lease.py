@@ -40,7 +40,7 @@ from backup_action.adapters.oss.data import Answer, Bucket
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.snapshot import Snapshot
 from backup_action.vault.catalogue import LEASE, SNAPSHOTS, Catalogue, Vault
-from backup_action.vault.uploads import LONGEST, Begun, Uploads
+from backup_action.vault.uploads import LONGEST, Begun, OpenUploads
 
 LIFE: Final = 300.0  # seconds after its last writing
 RENEW: Final = 60.0  # seconds between two writings
@@ -63,7 +63,7 @@ class Lease:
     """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
     def __init__(
-        self, vault: Vault, id: str, host: str, owner: str, *, shared: Uploads | None = None, heir: str = ""
+        self, vault: Vault, id: str, host: str, owner: str, *, shared: OpenUploads | None = None, heir: str = ""
     ) -> None:  # fmt: skip
         """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people.
 

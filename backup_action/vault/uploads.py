@@ -41,8 +41,8 @@ def digest(headers: dict[str, str]) -> str:
     return hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()[:16]
 
 
-class Uploads:
-    """A shard's."""
+class OpenUploads:
+    """What a shard left open."""
 
     def __init__(self, vault: Vault, share: Share) -> None:
         """Of one source; a vault has none, as its packs are sent in one piece."""

@@ -1,4 +1,4 @@
-"""Copies on the server: whole objects in one request, large ones part by part.
+"""Server-side copies: whole objects in one request, large ones part by part.
 
 OSS copies up to 1 GB in one request where class or encryption change (CopyObject's page); we begin to copy by parts
 earlier, so that no answer takes minutes. It promises no CRC-64 of a copy: whoever asked must prove it (law 3).
