@@ -112,9 +112,9 @@ def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) ->
 
 def tell_of_throttling(draft: Draft, bucket: Bucket) -> None:
     """Notes that the bucket refused so many requests that the run took longer."""
-    law = bucket.attempts.law
-    if law.has_slowed:
-        facts = {"count": str(law.refusals), "requests": str(bucket.requests), "least": str(law.lowest)}
+    concurrency = bucket.attempts.concurrency
+    if concurrency.has_slowed:
+        facts = {"count": str(concurrency.refusals), "requests": str(bucket.requests), "least": str(concurrency.lowest)}
         draft.tell(Problem(Kind.OSS_THROTTLED, bucket.place.bucket, facts))
 
 
