@@ -72,14 +72,14 @@ class Large:
         self._uploads = Uploads(vault, tally, headers)
         self._control = vault.control
         self._copying = copying
-        self._copies = True  # until OSS refuses, or makes of them what it should not
+        self._is_patching = True  # until OSS refuses to copy blocks, or makes of them what it should not
         self._unproven: list[str] = []
 
     def tell(self) -> None:
         """At the end of a run: tells of files of which OSS copied stretches, and not what they should have been."""
         if self._unproven:
             facts = {"count": str(len(self._unproven))}
-            self._tally.tell(Problem(Kind.COPY_UNPROVEN, self._unproven[0], facts))
+            self._tally.tell(Problem(Kind.BLOCKS_UNPROVEN, self._unproven[0], facts))
 
     async def send(
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
@@ -148,7 +148,7 @@ class Large:
 
     def _patch(self, known: Entry | None, first: Content | None) -> list[Stretch]:
         """The plan of a file whose last content the bucket has; none where nothing of it can be copied."""
-        if not self._copies or known is None or first is None or not (known.blocks and first.entry.blocks):
+        if not self._is_patching or known is None or first is None or not (known.blocks and first.entry.blocks):
             return []
         return parts.patch(known.blocks, known.size, first.entry.blocks, first.entry.size, self._part, ONE)
 
@@ -189,11 +189,11 @@ class Large:
             return
         problem = error.stop.problem
         if problem.kind is Kind.STORED_MISMATCH:
-            self._copies = False
+            self._is_patching = False
             self._unproven.append(path)
-        elif problem.kind is Kind.OSS_RIGHT and problem.facts.get("code") != _FROZEN and self._copies:
-            self._copies = False
-            self._tally.tell(Problem(Kind.COPY_REFUSED, path, problem.facts))
+        elif problem.kind is Kind.OSS_RIGHT and problem.facts.get("code") != _FROZEN and self._is_patching:
+            self._is_patching = False
+            self._tally.tell(Problem(Kind.BLOCKS_REFUSED, path, problem.facts))
 
     async def _by_stretches(
         self, lease: Lease, handle: int, budget: Budget, first: Content, plan: list[Stretch], source: str = ""
