@@ -16,7 +16,6 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
@@ -38,8 +37,7 @@ from backup_action.transfer.patching import Patching, Uncopied, layout
 from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
-
-_FROZEN: Final = "InvalidObjectState"  # of an archive class: to be thawed first
+from backup_action.vault.contents import FROZEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,7 @@ class Large:
         if problem.kind is Kind.STORED_MISMATCH:
             self._is_patching = False
             self._unproven.append(path)
-        elif problem.kind is Kind.OSS_RIGHT and problem.facts.get("code") != _FROZEN and self._is_patching:
+        elif problem.kind is Kind.OSS_RIGHT and problem.facts.get("code") != FROZEN and self._is_patching:
             self._is_patching = False
             self._tally.tell(Problem(Kind.BLOCKS_REFUSED, path, problem.facts))
 

@@ -16,6 +16,7 @@ from typing import Final
 from backup_action.adapters.files.read import Content, Unstable, crc64, pieces
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.server_copy import REFUSED
 from backup_action.adapters.oss.stream import Stream, Unread
 from backup_action.core import parts
 from backup_action.core.parts import HELD_MAX, Stretch
@@ -24,8 +25,6 @@ from backup_action.transfer.flow import Budget, together
 from backup_action.transfer.multipart import Multipart
 
 AT_ONCE: Final = 8  # stretches of one file that are copied, or read as they are sent
-# Refusals of a copy that say nothing of what sending the bytes would meet.
-_REFUSED: Final = {Kind.OSS_RIGHT, Kind.OSS_KMS, Kind.OSS_CLASS, Kind.OSS_WORM, Kind.OSS_REFUSED, Kind.OSS_MALFORMED}
 
 
 class Uncopied(Exception):
@@ -85,7 +84,7 @@ class Patching:
         except Refusal:
             raise Uncopied from None
         except Stop as stop:
-            if stop.problem.kind in _REFUSED:
+            if stop.problem.kind in REFUSED:
                 raise Uncopied(stop) from None
             raise
         finally:
