@@ -19,7 +19,8 @@ from backup_action.core.escape import SHORTEST_SECRET
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, Target
 from backup_action.core.segments import Keep, in_memory
-from backup_action.settings import WRITERS, Settings
+from backup_action.core.snapshot import WRITERS
+from backup_action.settings import Settings
 from backup_action.vault import Vault, keys
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.chunks import Chunks
