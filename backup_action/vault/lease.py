@@ -156,7 +156,7 @@ class Lease:
     async def _read(self, turn: int) -> tuple[Holder, float] | None:
         """What a lease says, and its age in seconds; None where there is none of ours, or a damaged one."""
         answer = await self._bucket.get(self._key_of(turn), first=LONGEST)
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             return (msgspec.json.decode(answer.body, type=Holder), _age(answer)) if answer else None
         return None
 
@@ -282,7 +282,7 @@ async def writing(vault: Vault, catalogue: Catalogue, now: float) -> list[str]:
     keys = [f"{vault.prefix}{SNAPSHOTS}{name}{LEASE}" for name in alive]
     found = []
     for answer in await asyncio.gather(*(vault.bucket.get(key, first=LONGEST) for key in keys)):
-        with contextlib.suppress(msgspec.MsgspecError):  # no lease of ours
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # no lease of ours
             holder = msgspec.json.decode(answer.body if answer else b"", type=Holder)
             if not holder.released and holder.id not in catalogue.ids:
                 found.append(holder.id)

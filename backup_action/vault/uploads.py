@@ -57,7 +57,7 @@ class OpenUploads:
         answer = await self._vault.bucket.get(self._key, first=LONGEST)
         try:
             told = msgspec.json.decode(answer.body, type=list[Begun]) if answer else []
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             told = []
         self._noted = told
         return [begun for begun in told if begun.is_below(self._vault.prefix)]
