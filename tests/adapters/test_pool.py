@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from backup_action.adapters.oss.connection import ERROR_MAX, HEAD_MAX, Ended, Heard, MalformedAnswer, request_head
 from backup_action.adapters.oss.pool import Pool
-from backup_action.adapters.way import DIRECT
+from backup_action.adapters.way import DIRECT, Way
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -298,6 +298,37 @@ def test_no_more_connections_than_allowed_and_each_is_used_again() -> None:
             return pool.idle
 
     assert asyncio.run(work()) == 3 and most == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"HTTP/1.1 200 Connection established\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\r\nProxy-agent: tinyproxy/1.11\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["1.1", "1.0", "close"],
+)
+def test_a_tunnel_stays_open_whatever_the_head_of_its_answer_says(told: bytes) -> None:
+    """What follows in it is TLS: its first byte is that of a handshake."""
+    first: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(told)
+        first.append(await reader.read(1))
+        writer.close()
+
+    async def work() -> None:
+        async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            pool = Pool("https://bucket.example", Way(f"http://127.0.0.1:{port}"), 1)
+            with pytest.raises(OSError):
+                await pool.ask("GET", "/x", {})
+            pool.close()
+
+    asyncio.run(work())
+    assert first == [b"\x16"]
 
 
 def test_a_silence_ends_an_exchange() -> None:

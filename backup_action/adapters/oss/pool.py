@@ -193,7 +193,7 @@ class Pool:
         head = request_head("CONNECT", f"{self._host}:{self._port}", own)
         try:
             async with asyncio.timeout(CONNECT):
-                heard = await connection.ask(head, bare=True)
+                heard = await connection.ask(head, bare=True, stays=True)  # many proxies say HTTP/1.0, or "close"
         except OSError as error:
             raise ProxyUnreachable(*error.args) from error
         if not 200 <= heard.status < 300:
