@@ -18,7 +18,9 @@ from backup_action.core.entry import Entry
 from backup_action.core.escape import SHORTEST_SECRET
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft, Target
-from backup_action.settings import WRITERS, Settings
+from backup_action.core.segments import Keep, in_memory
+from backup_action.core.snapshot import WRITERS
+from backup_action.settings import Settings
 from backup_action.vault import Vault, keys
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.chunks import Chunks
@@ -112,9 +114,9 @@ def tell_of_keys(draft: Draft, settings: Settings, keys: credentials.Keyring) ->
 
 def tell_of_throttling(draft: Draft, bucket: Bucket) -> None:
     """Notes that the bucket refused so many requests that the run took longer."""
-    law = bucket.attempts.law
-    if law.has_slowed:
-        facts = {"count": str(law.refusals), "requests": str(bucket.requests), "least": str(law.lowest)}
+    concurrency = bucket.attempts.concurrency
+    if concurrency.has_slowed:
+        facts = {"count": str(concurrency.refusals), "requests": str(bucket.requests), "least": str(concurrency.lowest)}
         draft.tell(Problem(Kind.OSS_THROTTLED, bucket.place.bucket, facts))
 
 
@@ -150,10 +152,12 @@ def sealing(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-async def unlocked(bucket: Bucket, settings: Settings, draft: Draft, *, any_layout: bool = False) -> Vault:
-    """The vault of a verb that reads, unlocked if it is encrypted. Raises Stop."""
+async def unlocked(
+    bucket: Bucket, settings: Settings, draft: Draft, *, any_layout: bool = False, keep: Keep = in_memory
+) -> Vault:
+    """The vault of a verb that makes no key, unlocked if it is encrypted. Raises Stop."""
     layout = "" if any_layout else settings.layout
-    vault = Vault(bucket, settings.prefix, draft.source, layout, sealing(settings))
+    vault = Vault(bucket, settings.prefix, draft.source, layout, sealing(settings), keep)
     if settings.passphrase:
         vault.ring = await keys.ring(vault, settings.passphrase)
     return vault

@@ -20,9 +20,10 @@ from backup_action.adapters import config
 from backup_action.adapters.config import Config
 from backup_action.core import address, place
 from backup_action.core.problem import Kind, Stop
-from backup_action.table import NEEDED, SORTS, TABLE, WRITERS, Row, Settings
+from backup_action.core.snapshot import WRITERS
+from backup_action.table import NEEDED, SORTS, TABLE, Row, Settings
 
-__all__ = ["NEEDED", "SORTS", "TABLE", "WRITERS", "Row", "Settings"]
+__all__ = ["NEEDED", "SORTS", "TABLE", "Row", "Settings"]
 
 PROFILES_TOLD: Final = 20  # names in the sentence about a profile that the file does not have
 

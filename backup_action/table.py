@@ -10,11 +10,11 @@ from backup_action.core import address, retention, selector, thaw, verification
 from backup_action.core import shard as sharding
 from backup_action.core.concurrency import CEILING
 from backup_action.core.restoring import OVERWRITE
+from backup_action.core.snapshot import WRITERS
 
 BUCKET: Final = ("backup", "merge", "restore", "snapshots", "verify", "drill", "prune")  # verbs that ask the bucket
 RECORDED: Final = ("backup", "merge", "restore", "verify", "drill", "prune")  # whose runs are in the ledger
 EVERY: Final = (*BUCKET, "notify")
-WRITERS: Final = ("backup", "merge")  # verbs that make a snapshot
 type_of = {"str": "text", "bool": "switch", "int": "number", "tuple[str, ...]": "list"}
 
 

@@ -86,7 +86,7 @@ def choose(names: Sequence[str], given: dict[str, str]) -> tuple[list[Tool], lis
 def document(
     arguments: argparse.Namespace, chosen: Sequence[Tool], absent: Sequence[str], rows: list[Row]
 ) -> dict[str, Any]:
-    """What results.json holds; nothing in it names the machine or where things lie on it."""
+    """What results.json holds; it names the machine, and where things lie on it, only in what a failed run said."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "format": 1,
@@ -128,6 +128,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         setattr(given, name, chosen)
         if bad := [word for word in chosen if word.partition("@")[0] not in known]:
             parser.error(f"--{name}: {bad[0]!r} is none of {', '.join(known)}")
+    if bad := [word for word in given.sets if "@" in word and not word.partition("@")[2].isdecimal()]:
+        parser.error(f"--sets: {bad[0]!r} has no latency in milliseconds")
+    if bad := [word for word in given.peer if word.partition("=")[0] not in tools.PEERS or not word.partition("=")[2]]:
+        parser.error(f"--peer: {bad[0]!r} is no NAME=PROGRAM, NAME being one of {', '.join(tools.PEERS)}")
     if given.runs < 1 or not 0 < given.scale <= 1:
         parser.error("--runs is 1 or more, --scale more than 0 and at most 1")
     return given

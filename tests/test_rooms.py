@@ -137,3 +137,9 @@ def test_no_text_of_the_project_knows_a_machine_of_ours() -> None:
             and path.suffix in {".py", ".md", ".sh", ".yml", ".toml", ".rs", ".json", ".svg"}
         ):
             assert not re.search(r"(?<![\w.])/(work|root)/", path.read_text(errors="replace")), path.name
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by it, and collects nothing at all where two are the same."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

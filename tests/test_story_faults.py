@@ -527,6 +527,17 @@ def test_of_two_runs_from_one_parent_the_second_plans_once_more(box: Box) -> Non
     assert_whole(box, box.backup(), snapshots=4, files=2)
 
 
+@pytest.mark.parametrize("data", [b"", b"[1]", b'{"id": "\xff"}'], ids=["empty", "other", "no text"])
+def test_a_lease_that_nobody_can_read_is_nobodys(box: Box, data: bytes) -> None:
+    write(box, "a", b"1")
+    assert box.backup().code == 0
+    box.client().put_object(lease(box), data)
+    write(box, "b", b"2")
+    second = box.backup()
+    assert second.code == 0, second.text
+    assert_whole(box, second, snapshots=2, files=2)
+
+
 def test_two_sources_that_run_at_once_do_not_disturb_each_other(box: Box) -> None:
     write(box, "a", b"1")
     runs = [

@@ -131,7 +131,7 @@ def test_what_oss_does_not_copy_is_sent(box: Box) -> None:
         box.post("faults", [fault("status", "part-copy", status=403, code=code, count=-1)])
         ended = backed_up(box, SIZE)
         told = [(one.kind, one.facts["code"]) for one in ended.told.problems]
-        assert told == ([(Kind.COPY_REFUSED, code)] if code == "AccessDenied" else []), ended.text
+        assert told == ([(Kind.BLOCKS_REFUSED, code)] if code == "AccessDenied" else []), ended.text
     box.post("faults", [])
     write(box, b"x", at=7)
     assert not backed_up(box, MIB).told.problems, "the next run asks again"
@@ -149,7 +149,7 @@ def test_a_missing_right_is_told_once_and_tried_no_more(box: Box) -> None:
     since = Since(box)
     ended = box.backup()
     assert ended.code == 0 and box.objects().items() >= wanted(box).items()
-    assert [one.kind for one in ended.told.problems] == [Kind.COPY_REFUSED]
+    assert [one.kind for one in ended.told.problems] == [Kind.BLOCKS_REFUSED]
     assert 0 < since("oss.part-copy") <= 4 * 2, "of the files that are under way at a time, and of no other"
 
 
@@ -170,7 +170,7 @@ def test_copies_that_are_not_proven_do_not_count(box: Box, faults: list[dict[str
     since = Since(box)
     ended = backed_up(box, SIZE)
     assert [(one.kind, one.where, one.facts) for one in ended.told.problems] == [
-        (Kind.COPY_UNPROVEN, "t/large", {"count": "1"})
+        (Kind.BLOCKS_UNPROVEN, "t/large", {"count": "1"})
     ]
     assert since.has_sent(SIZE + MIB) and since("oss.complete") == 2
 

@@ -62,8 +62,13 @@ def test_a_killed_upload_is_resumed_and_only_the_missing_part_is_sent(box: Box) 
 
 def noted(box: Box) -> list[bytes]:
     """What stands there of uploads of shards."""
+    return [box.client().get_object(key).read() for key in notes(box)]
+
+
+def notes(box: Box) -> list[str]:
+    """Their keys."""
     found = oss2.ObjectIteratorV2(box.client(), prefix="p/.oss-backup/shards/")
-    return [box.client().get_object(one.key).read() for one in found if ".uploads/" in one.key]
+    return [one.key for one in found if ".uploads/" in one.key]
 
 
 @pytest.mark.parametrize("is_shard", [True, pytest.param(False, marks=pytest.mark.slow)])
@@ -83,6 +88,17 @@ def test_a_killed_upload_is_resumed_by_the_shard_whose_file_it_is_whatever_its_g
     done = box.run("merge", "--prefix", "p", "--source", "story", "--shard-group", "two")
     assert done.code == 0, done.text
     assert box.objects() == wanted(box) and uploads(box) == []
+
+
+def test_a_note_that_nobody_can_read_tells_of_no_upload(box: Box) -> None:
+    owner = "1/2" if Share(1, 2).has("t/large") else "2/2"
+    killed(box, "--shard", owner, "--shard-group", "one")
+    box.post("settings", {"clock_offset": 400})  # the lease has run out
+    [key] = notes(box)
+    box.client().put_object(key, b'[["p/t/large", "\xff", 1, ""]]')
+    ended = box.backup("--shard", owner, "--shard-group", "two")
+    assert ended.code == 0, ended.text
+    assert box.counts()["oss.initiate"] == 2
 
 
 def test_a_part_whose_content_is_new_is_sent_again(box: Box) -> None:

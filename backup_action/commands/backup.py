@@ -167,8 +167,8 @@ def transfer(
             census=census,
         )  # fmt: skip
     return Upload(
-        vault, safe, roots, writer, draft.tally, headers=access.describing(settings), parent=there.parent,
-        concurrency=vault.bucket.attempts.law.workers, stopped=stopped, follow=settings.follow_symlinks, census=census,
+        vault, safe, roots, writer, draft.tally, concurrency=vault.bucket.attempts.concurrency.workers, census=census,
+        headers=access.describing(settings), parent=there.parent, stopped=stopped, follow=settings.follow_symlinks,
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
                 thawing = Thawing(bucket, draft.tally, days=0, tier="")
                 return Download(
                     contents, target, draft.tally, thawing, overwrite="always",
-                    concurrency=bucket.attempts.law.workers, dry=settings.dry_run, stopped=stopped,
+                    concurrency=bucket.attempts.concurrency.workers, dry=settings.dry_run, stopped=stopped,
                 )  # fmt: skip
 
             opening = Opening(target, draft.tally, stopped)

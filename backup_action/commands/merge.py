@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from backup_action import access
 from backup_action.adapters import progress
+from backup_action.adapters.overflow import Overflow
 from backup_action.core import recent, render, shard
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft
@@ -29,7 +30,7 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
     access.announce(draft, settings, ())
     group = sharing.group_of(settings, draft)
     async with access.opened(settings, environ, draft) as (bucket, token):
-        vault = await access.unlocked(bucket, settings, draft)
+        vault = await access.unlocked(bucket, settings, draft, keep=Overflow().keep)
         catalogue = await vault.catalogue()
         parent, shards = await vault.parent(catalogue), Shards(vault, group)
         found = await merging.gather(vault, shards)
@@ -42,8 +43,8 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
         async with committing.writing(vault, catalogue, parent, lease, settings, draft) as safe:
             left = await still_there(shards, found)
             await merging.prove(vault, found, head.id, settings.concurrency, stopped)
-            writer = Writer(head)
-            gone = await asyncio.to_thread(merging.fill, writer, found.merged())
+            writer = Writer(head, vault.keep)
+            gone = await asyncio.to_thread(merging.fill, writer, found.merged(), vault.keep)
             committing.sound(census, parent, settings, draft)
             if safe:
                 await progress.tell(render.committing(settings.language))

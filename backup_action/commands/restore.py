@@ -42,7 +42,7 @@ async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stop
             thawing = Thawing(bucket, draft.tally, days=settings.thaw_days, tier=settings.thaw_tier)
             download = Download(
                 contents, target, draft.tally, thawing, overwrite=settings.overwrite,
-                concurrency=bucket.attempts.law.workers, dry=settings.dry_run, stopped=stopped,
+                concurrency=bucket.attempts.concurrency.workers, dry=settings.dry_run, stopped=stopped,
             )  # fmt: skip
             known = await asyncio.to_thread(lambda: Known(snapshot.entries())) if settings.delete else None
             extras = Extras(target, known, chosen) if known else None

@@ -164,24 +164,24 @@ def seal_records(cipher: Sealed, data: bytes, about: str) -> bytes:
     return b"".join(sealing(cipher, (data,), about))
 
 
-def sealing(cipher: Sealed, blocks: Iterable[bytes], about: str) -> Iterator[bytes]:
+def sealing(cipher: Sealed, segments: Iterable[bytes], about: str) -> Iterator[bytes]:
     """The same, a record at a time."""
     yield SEALED + cipher.key_id.encode()
-    for number, (piece, is_last) in enumerate(_even(blocks, RECORD)):
+    for number, (piece, is_last) in enumerate(_even(segments, RECORD)):
         yield cipher.seal(piece, _record(about, number, is_last=is_last))
 
 
-def opening(cipher: Sealed, blocks: Iterable[bytes], about: str) -> Iterator[bytes]:
+def opening(cipher: Sealed, segments: Iterable[bytes], about: str) -> Iterator[bytes]:
     """Undoes `sealing`, a record at a time. Raises Unopened; what came before is of no use then."""
-    for number, (piece, is_last) in enumerate(_even(blocks, RECORD + NONCE + TAG, len(SEALED) + 16)):
+    for number, (piece, is_last) in enumerate(_even(segments, RECORD + NONCE + TAG, len(SEALED) + 16)):
         yield cipher.open(piece, _record(about, number, is_last=is_last))
 
 
-def _even(blocks: Iterable[bytes], size: int, head: int = 0) -> Iterator[tuple[bytes, bool]]:
+def _even(segments: Iterable[bytes], size: int, head: int = 0) -> Iterator[tuple[bytes, bool]]:
     """All bytes behind the `head`, in pieces of one size but for the last; and which that is. At least one."""
     waiting = bytearray()
-    for block in blocks:
-        waiting += block
+    for segment in segments:
+        waiting += segment
         if len(waiting) > head:
             del waiting[:head]
             head = 0

@@ -34,7 +34,7 @@ HEEDED: Final = 2.0  # seconds that all heed a wish to wait; whoever heard a lon
 
 
 class Concurrency:
-    """The law of one bucket. `limit` may be under way at a time, unless it is `away`."""
+    """Of one bucket. `limit` may be under way at a time, unless it is `away`."""
 
     def __init__(self, ceiling: int, many: int, few: int) -> None:
         """Never more than `ceiling`. From `many` failures in a row on, `few`."""

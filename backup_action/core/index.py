@@ -18,9 +18,9 @@ from typing import Annotated, Final
 import msgspec
 import zstandard
 
-from backup_action.core.blocks import Blocks
 from backup_action.core.lines import Broken, lines
 from backup_action.core.pack import Frame, Name
+from backup_action.core.segments import Segments
 
 FORMAT: Final = "oss-backup-index/1"
 LEVEL: Final = 3
@@ -66,7 +66,7 @@ def encode(packs: Iterable[Packed], supersedes: list[str] | None = None) -> byte
     return b"".join([*(frame.compress(msgspec.json.encode(row) + b"\n") for row in rows), frame.flush()])
 
 
-def head(data: bytes | Blocks) -> Head:
+def head(data: bytes | Segments) -> Head:
     """The first line. Raises Unreadable."""
     try:
         found = msgspec.json.decode(next(_lines(data), b""), type=Head)
@@ -77,7 +77,7 @@ def head(data: bytes | Blocks) -> Head:
     return found
 
 
-def packs(data: bytes | Blocks) -> Iterator[Packed]:
+def packs(data: bytes | Segments) -> Iterator[Packed]:
     """The packs, one at a time. Raises Unreadable."""
     head(data)
     rows = _lines(data)
@@ -88,7 +88,7 @@ def packs(data: bytes | Blocks) -> Iterator[Packed]:
         raise Unreadable(f"it is damaged: {error}") from None
 
 
-def _lines(data: bytes | Blocks) -> Iterator[bytes]:
+def _lines(data: bytes | Segments) -> Iterator[bytes]:
     """The lines of a whole frame, a few at a time. Raises Unreadable."""
     try:
         yield from lines(data, LINE_MAX)

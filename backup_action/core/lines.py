@@ -11,7 +11,7 @@ from typing import Final
 
 import zstandard
 
-from backup_action.core.blocks import Blocks
+from backup_action.core.segments import Segments
 
 PIECE: Final = 4096  # bytes unpacked at a time: even the densest frame then stays under 128 MiB
 
@@ -20,7 +20,7 @@ class Broken(ValueError):
     """These bytes are no such frame; the text says why."""
 
 
-def lines(data: bytes | Blocks, longest: int, *, whole: bool = True) -> Iterator[bytes]:
+def lines(data: bytes | Segments, longest: int, *, whole: bool = True) -> Iterator[bytes]:
     """The lines of a frame, without newlines. `longest` is in bytes; not `whole`: what its first bytes hold.
 
     Raises Broken.
@@ -46,7 +46,7 @@ def lines(data: bytes | Blocks, longest: int, *, whole: bool = True) -> Iterator
         raise Broken("it is cut short, or something follows its end")
 
 
-def _pieces(data: bytes | Blocks) -> Iterator[bytes]:
-    for block in (data,) if isinstance(data, bytes) else data:
-        for start in range(0, len(block), PIECE):
-            yield block[start : start + PIECE]
+def _pieces(data: bytes | Segments) -> Iterator[bytes]:
+    for segment in (data,) if isinstance(data, bytes) else data:
+        for start in range(0, len(segment), PIECE):
+            yield segment[start : start + PIECE]

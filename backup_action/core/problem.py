@@ -194,8 +194,8 @@ class Kind(enum.StrEnum):
     DRIFT_MISSING = "drift.missing"
     DRIFT_REPLACED = "drift.replaced"
     ROOTS_DROPPED = "drift.roots"
-    COPY_REFUSED = "copy.refused"
-    COPY_UNPROVEN = "copy.unproven"
+    BLOCKS_REFUSED = "blocks.refused"
+    BLOCKS_UNPROVEN = "blocks.unproven"
     KEYS_STORED = "keys.stored"
     POLICY_WIDE = "policy.wide"
     LEDGER_FAILED = "ledger.failed"
@@ -211,7 +211,7 @@ _STARTS: Final[Mapping[Status, str]] = {
     Status.DENIED: "oidc sts oss",
     Status.INCOMPLETE: "target file history",
     Status.BUSY: "lease",
-    Status.OK: "link delete drift copy alarm drill keys policy ledger notify publish",
+    Status.OK: "link delete drift copy blocks alarm drill keys policy ledger notify publish",
 }
 _BY_START: Final[Mapping[str, Status]] = {start: status for status, all in _STARTS.items() for start in all.split()}
 _EXCEPTIONS: Final[Mapping[Kind, Status]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backup_action.core import cipher
-from backup_action.core.blocks import Blocks, Keep
 from backup_action.core.cipher import PLAIN, Cipher, Sealed, Unopened
 from backup_action.core.problem import Kind, Stop
+from backup_action.core.segments import Keep, Segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class Ring:
         key = self.cipher
         return cipher.seal_records(key, data, about) if isinstance(key, Sealed) else data
 
-    def opening(self, blocks: Blocks, about: str, keep: Keep) -> Blocks:
+    def opening(self, segments: Segments, about: str, keep: Keep) -> Segments:
         """An object as `open` gives it, however long. Raises as that does."""
-        first = next(iter(blocks), b"")
+        first = next(iter(segments), b"")
         if not cipher.is_sealed(first):
-            return blocks
+            return segments
         key = self.of(cipher.key_of(first))
         if not isinstance(key, Sealed):
             raise Unopened(about)
-        return Blocks(keep, cipher.opening(key, blocks, about))
+        return Segments(keep, cipher.opening(key, segments, about))
 
-    def sealing(self, blocks: Blocks, about: str, keep: Keep) -> Blocks:
+    def sealing(self, segments: Segments, about: str, keep: Keep) -> Segments:
         """An object as it is stored, however long."""
         key = self.cipher
-        return Blocks(keep, cipher.sealing(key, blocks, about)) if isinstance(key, Sealed) else blocks
+        return Segments(keep, cipher.sealing(key, segments, about)) if isinstance(key, Sealed) else segments

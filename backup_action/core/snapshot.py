@@ -31,13 +31,14 @@ from typing import Annotated, Any, Final
 import msgspec
 import zstandard
 
-from backup_action.core.blocks import Blocks, Keep, in_memory
 from backup_action.core.entry import Entry, decode_entry, encode_entry, order
 from backup_action.core.lines import Broken, lines
 from backup_action.core.place import Root
 from backup_action.core.recent import ID, IDLE, KEPT, Count, Effort, PastRun, Seconds, extend
+from backup_action.core.segments import Keep, Segments, in_memory
 
 FORMAT: Final = "oss-backup/1"
+WRITERS: Final = ("backup", "merge")  # verbs that make a snapshot
 LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
 LEVEL: Final = 3
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
@@ -116,7 +117,7 @@ class Writer:
         """Begins with the head. `keep` takes the bytes as they come to be."""
         self.id = head.id
         self._sha = hashlib.sha256()
-        self._packed = Blocks(keep)
+        self._packed = Segments(keep)
         self._lines = bytearray()
         self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
         self._entries = self._files = self._bytes = 0
@@ -149,7 +150,7 @@ class Writer:
 
     def finish(
         self, problems: dict[str, int], *, complete: bool, effort: Effort = IDLE, reread: int = 0
-    ) -> tuple[Blocks, Foot]:
+    ) -> tuple[Segments, Foot]:
         """Ends with the foot. To be called once."""
         self._pack()
         did = (effort.tenths, effort.files_sent, effort.bytes_sent)
@@ -165,7 +166,7 @@ class Writer:
 class Snapshot:
     """A stored snapshot, checked whole; its entries are read anew each time, a few at a time."""
 
-    def __init__(self, data: bytes | Blocks, format: str = FORMAT) -> None:
+    def __init__(self, data: bytes | Segments, format: str = FORMAT) -> None:
         """Reads it once from end to end. Raises Unreadable for anything but a whole one of the format."""
         self._data = data
         self._format = format
@@ -263,7 +264,7 @@ def _wrapped(line: bytes, name: str, kind: type[Any]) -> Any:
         raise Unreadable(f"its {name} is malformed: {error}") from None
 
 
-def _lines(data: bytes | Blocks, *, whole: bool = True) -> Iterator[bytes]:
+def _lines(data: bytes | Segments, *, whole: bool = True) -> Iterator[bytes]:
     """The plain lines of one frame, without newlines, in bounded memory. Raises Unreadable."""
     try:
         yield from lines(data, LINE_MAX, whole=whole)

@@ -12,10 +12,10 @@ from typing import Generic, TypeVar
 import msgspec
 import zstandard
 
-from backup_action.core.blocks import Blocks, Keep, in_memory
+from backup_action.core.segments import Keep, Segments, in_memory
 
 T = TypeVar("T", bound=msgspec.Struct)
-BLOCK = 4096  # values packed together
+SEGMENT = 4096  # values packed together
 
 
 class Spool(Generic[T]):
@@ -26,9 +26,9 @@ class Spool(Generic[T]):
     """
 
     def __init__(self, kind: type[T], values: Iterable[T] = (), keep: Keep = in_memory) -> None:
-        """Begins with `values`. `keep` takes the packed blocks, and gives them back as they were."""
+        """Begins with `values`. `keep` takes the packed segments, and gives them back as they were."""
         self._kind = kind
-        self._packed = Blocks(keep)
+        self._packed = Segments(keep)
         self._open: list[T] = []
         self._count = 0
         for value in values:
@@ -38,7 +38,7 @@ class Spool(Generic[T]):
         """Adds one value at the end."""
         self._open.append(value)
         self._count += 1
-        if len(self._open) == BLOCK:
+        if len(self._open) == SEGMENT:
             self.pack()
 
     def pack(self) -> None:

@@ -7,6 +7,7 @@ as with `max-parallel: 1`. With `fail-fast`, which is GitHub's default, the firs
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,7 @@ def strategy(content: Any, job: str) -> Strategy:
         if name in ("include", "exclude") or not row or not all(map(_is_plain, row)):
             raise ActionFileError(f"the matrix of {job}: '{name}' is no list of values that can be run here")
         matrix[name] = row
-    total = len(list(itertools.product(*matrix.values())))
+    total = math.prod(map(len, matrix.values()))
     if not isinstance(fail_fast, bool) or total > MOST or (known and not matrix):
         raise ActionFileError(f"the strategy of {job} is none, or comes to more than {MOST} jobs")
     return Strategy(matrix, fail_fast)

@@ -91,13 +91,13 @@ async def commit(
     complete = complete and not counts.files_failed
     sent = tally.stored or counts.bytes_uploaded
     effort = recent.Effort(time.time() - draft.started, counts.files_uploaded, sent, counts.files_copied)
-    blocks, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
+    segments, foot = writer.finish(dict(tally.problem_counts), complete=complete, effort=effort, reread=goes_on)
     if parent is None and head.layout != TREE:
         await script.leave(vault)
     raised = [problem for problem in tally.problems if problem.kind in ALARMS]
     if raised:  # before the commit: a run that is killed in between must not be one that raised none
         await alarms.store(vault, head.id, draft.source, head.layout, raised)
-    await vault.commit(head.id, blocks)
+    await vault.commit(head.id, segments)
     grew = (parent.id, parent.foot.digest) if parent else ("", "")
     draft.snapshot = SnapshotLine(head.id, foot.digest, head.sequence, *grew)
     draft.recent, draft.kept = snapshot.recent(head, foot), recent.kept([*vault.kept(), head.id])

@@ -53,9 +53,7 @@ class Copying:
         self._left = FAILURES
         self._failed: Problem | None = None
 
-    async def bring(
-        self, read_as: Entry, data: bytes, send: Callable[[], Awaitable[Written]]
-    ) -> tuple[Written, bool]:  # fmt: skip
+    async def bring(self, read_as: Entry, data: bytes, send: Callable[[], Awaitable[Written]]) -> tuple[Written, bool]:
         """Has a small file copied, or else sent. True where it was copied. Raises Stop."""
         turn = Turn(self, is_large=False)
         try:

@@ -42,6 +42,10 @@ class Budget:
             raise
         return size
 
+    def lend(self, size: int, task: asyncio.Task[R]) -> None:
+        """Has what `take` gave given back when the task ends: it may be ended before a line of its own has run."""
+        task.add_done_callback(lambda _: self.give(size))
+
     def has(self, size: int) -> bool:
         """Whether `take` would not wait."""
         return self._free >= min(size, self._size) and not self._queue

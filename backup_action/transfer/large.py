@@ -16,14 +16,13 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
 from backup_action.adapters.files.read import TRIES, Content, Unstable, identity, is_racy, read, unread
-from backup_action.adapters.oss.copying import ONE
 from backup_action.adapters.oss.data import Written
+from backup_action.adapters.oss.server_copy import ONE
 from backup_action.core import parts
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
@@ -38,8 +37,7 @@ from backup_action.transfer.patching import Patching, Uncopied, layout
 from backup_action.transfer.reading import Reading
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Lease, Vault
-
-_FROZEN: Final = "InvalidObjectState"  # of an archive class: to be thawed first
+from backup_action.vault.contents import FROZEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +70,14 @@ class Large:
         self._uploads = Uploads(vault, tally, headers)
         self._control = vault.control
         self._copying = copying
-        self._copies = True  # until OSS refuses, or makes of them what it should not
+        self._is_patching = True  # until OSS refuses to copy blocks, or makes of them what it should not
         self._unproven: list[str] = []
 
     def tell(self) -> None:
         """At the end of a run: tells of files of which OSS copied stretches, and not what they should have been."""
         if self._unproven:
             facts = {"count": str(len(self._unproven))}
-            self._tally.tell(Problem(Kind.COPY_UNPROVEN, self._unproven[0], facts))
+            self._tally.tell(Problem(Kind.BLOCKS_UNPROVEN, self._unproven[0], facts))
 
     async def send(
         self, item: Item, found: Found, opener: Opener, budget: Budget, stopped: Callable[[], bool]
@@ -148,7 +146,7 @@ class Large:
 
     def _patch(self, known: Entry | None, first: Content | None) -> list[Stretch]:
         """The plan of a file whose last content the bucket has; none where nothing of it can be copied."""
-        if not self._copies or known is None or first is None or not (known.blocks and first.entry.blocks):
+        if not self._is_patching or known is None or first is None or not (known.blocks and first.entry.blocks):
             return []
         return parts.patch(known.blocks, known.size, first.entry.blocks, first.entry.size, self._part, ONE)
 
@@ -189,11 +187,11 @@ class Large:
             return
         problem = error.stop.problem
         if problem.kind is Kind.STORED_MISMATCH:
-            self._copies = False
+            self._is_patching = False
             self._unproven.append(path)
-        elif problem.kind is Kind.OSS_RIGHT and problem.facts.get("code") != _FROZEN and self._copies:
-            self._copies = False
-            self._tally.tell(Problem(Kind.COPY_REFUSED, path, problem.facts))
+        elif problem.kind is Kind.OSS_RIGHT and problem.facts.get("code") != FROZEN and self._is_patching:
+            self._is_patching = False
+            self._tally.tell(Problem(Kind.BLOCKS_REFUSED, path, problem.facts))
 
     async def _by_stretches(
         self, lease: Lease, handle: int, budget: Budget, first: Content, plan: list[Stretch], source: str = ""
@@ -242,12 +240,7 @@ class Large:
                 except BaseException:
                     budget.give(held)
                     raise
-                tasks.append(group.create_task(_part(upload, number, data, reading.crcs[-1], budget, held)))
+                tasks.append(group.create_task(upload.send(number, data, reading.crcs[-1])))
+                budget.lend(held, tasks[-1])
+                del data  # only its task holds it
         return [task.result() for task in tasks]
-
-
-async def _part(upload: Multipart, number: int, data: bytes, crc64: int, budget: Budget, held: int) -> Written:
-    try:
-        return await upload.send(number, data, crc64)
-    finally:
-        budget.give(held)

@@ -16,6 +16,7 @@ from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.report import Draft
 from backup_action.core.reread import Turn
+from backup_action.core.segments import Keep
 from backup_action.core.shard import Part
 from backup_action.core.snapshot import Snapshot, Writer
 from backup_action.core.spool import Spool
@@ -106,9 +107,9 @@ async def prove(vault: Vault, found: Gathered, id: str, concurrency: int, stoppe
         raise Stop(Kind.SHARD_UNPROVEN, first.where, count=findings.damaged)
 
 
-def fill(writer: Writer, entries: Iterable[Entry]) -> Spool[Entry]:
+def fill(writer: Writer, entries: Iterable[Entry], keep: Keep) -> Spool[Entry]:
     """Writes the entries; gives what lies in the bucket and is no longer on the disk. Not for the event loop."""
-    gone: Spool[Entry] = Spool(Entry)
+    gone = Spool(Entry, keep=keep)
     for entry in entries:
         writer.add(entry)
         left = left_by(entry)

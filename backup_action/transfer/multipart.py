@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from backup_action.adapters.oss.copying import copy_part
 from backup_action.adapters.oss.data import Bucket, Written
+from backup_action.adapters.oss.server_copy import copy_part
 from backup_action.adapters.oss.stream import Stream
 from backup_action.core.parts import Stretch
 from backup_action.core.problem import Kind, Stop

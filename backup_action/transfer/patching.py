@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from backup_action.adapters.files.read import Content, Unstable, crc64, pieces
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.server_copy import REFUSED
 from backup_action.adapters.oss.stream import Stream, Unread
 from backup_action.core import parts
 from backup_action.core.parts import HELD_MAX, Stretch
@@ -24,8 +25,6 @@ from backup_action.transfer.flow import Budget, together
 from backup_action.transfer.multipart import Multipart
 
 AT_ONCE: Final = 8  # stretches of one file that are copied, or read as they are sent
-# Refusals of a copy that say nothing of what sending the bytes would meet.
-_REFUSED: Final = {Kind.OSS_RIGHT, Kind.OSS_KMS, Kind.OSS_CLASS, Kind.OSS_WORM, Kind.OSS_REFUSED, Kind.OSS_MALFORMED}
 
 
 class Uncopied(Exception):
@@ -60,18 +59,22 @@ class Patching:
         tasks = []
         async with together() as group:
             for number, stretch in enumerate(plan, 1):
-                tasks.append(group.create_task(await self._turn(number, stretch, source)))
+                tasks.append(await self._begun(group, number, stretch, source))
         return [task.result() for task in tasks]
 
-    async def _turn(self, number: int, stretch: Stretch, source: str) -> Coroutine[None, None, Written]:
-        """Waits until a stretch may be begun; what brings it."""
-        if stretch.copied:
+    async def _begun(
+        self, group: asyncio.TaskGroup, number: int, stretch: Stretch, source: str
+    ) -> asyncio.Task[Written]:
+        """Waits until a stretch may be begun, and begins it."""
+        if stretch.copied or stretch.size > self._held:
             await self._gate.acquire()
-            return self._copy(number, stretch, source)
-        if stretch.size > self._held:
-            await self._gate.acquire()
-            return self._stream(number, stretch)
-        return self._send(number, stretch, await self._budget.take(stretch.size))
+            return group.create_task(
+                self._copy(number, stretch, source) if stretch.copied else self._stream(number, stretch)
+            )
+        held = await self._budget.take(stretch.size)
+        task = group.create_task(self._send(number, stretch))
+        self._budget.lend(held, task)
+        return task
 
     async def _copy(self, number: int, stretch: Stretch, source: str) -> Written:
         try:
@@ -81,7 +84,7 @@ class Patching:
         except Refusal:
             raise Uncopied from None
         except Stop as stop:
-            if stop.problem.kind in _REFUSED:
+            if stop.problem.kind in REFUSED:
                 raise Uncopied(stop) from None
             raise
         finally:
@@ -97,12 +100,9 @@ class Patching:
         finally:
             self._gate.release()
 
-    async def _send(self, number: int, stretch: Stretch, held: int) -> Written:
-        try:
-            data = await asyncio.to_thread(self._bytes, stretch)
-            return await self._upload.send(number, data, self._crc64(stretch))
-        finally:
-            self._budget.give(held)
+    async def _send(self, number: int, stretch: Stretch) -> Written:
+        data = await asyncio.to_thread(self._bytes, stretch)
+        return await self._upload.send(number, data, self._crc64(stretch))
 
     def _bytes(self, stretch: Stretch) -> bytes:
         data = b"".join(pieces(self._handle, stretch.start, stretch.size, stretch.size))

@@ -25,7 +25,7 @@ from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.vault import Vault
 from backup_action.vault.lease import Lease
 from backup_action.vault.shards import Shards
-from backup_action.vault.uploads import Uploads
+from backup_action.vault.uploads import OpenUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Sharing:
     shards: Shards
     share: Share
     rules: str  # digest of the settings that say what is taken
-    uploads: Uploads
+    uploads: OpenUploads
 
     def lease(self) -> Lease:
         """The lease that the shards of a group share; no host has it for itself, so that none of them ends it."""
@@ -95,7 +95,7 @@ def of(vault: Vault, settings: Settings, draft: Draft) -> Sharing | None:
         Shards(vault, group_of(settings, draft)),
         share,
         hashlib.sha256(told).hexdigest()[:16],
-        Uploads(vault, share),
+        OpenUploads(vault, share),
     )
 
 

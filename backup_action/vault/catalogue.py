@@ -16,13 +16,13 @@ from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket, Written
 from backup_action.core import ledger, selector, snapshot
 from backup_action.core.address import CATALOGUE, LAYOUTS
-from backup_action.core.blocks import Blocks, Keep, in_memory
 from backup_action.core.body import Body
 from backup_action.core.cipher import RECORD, Unopened, is_sealed
 from backup_action.core.entry import Entry
 from backup_action.core.place import KEY_MAX
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.ring import Ring
+from backup_action.core.segments import Keep, Segments, in_memory
 from backup_action.core.snapshot import Head, Snapshot, Unreadable
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
@@ -185,16 +185,16 @@ class Vault:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason="it is listed, but not there")
         self.may_be_versioned = "x-oss-version-id" in answer.headers
         try:
-            found = await asyncio.to_thread(self._read, id, answer.blocks)
+            found = await asyncio.to_thread(self._read, id, answer.segments)
         except (Unreadable, Unopened) as error:
             raise _unreadable(id, error) from None
         if found.id != id:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason=f"it says that it is {found.id}")
-        self._refuse_open(found.head, next(iter(answer.blocks)))
+        self._refuse_open(found.head, next(iter(answer.segments)))
         return found
 
-    def _read(self, id: str, blocks: Blocks) -> Snapshot:
-        return Snapshot(self.ring.opening(blocks, _about(id), self.keep))
+    def _read(self, id: str, segments: Segments) -> Snapshot:
+        return Snapshot(self.ring.opening(segments, _about(id), self.keep))
 
     def _refuse_open(self, head: Head, data: bytes) -> None:
         """Raises Stop where a snapshot of an encrypted vault is not sealed: anybody could have made it."""
@@ -245,9 +245,9 @@ class Vault:
                 if head and self._is_ours(head):
                     raise Stop(Kind.PARENT_MOVED, stored.key)
 
-    async def commit(self, id: str, blocks: Blocks) -> None:
+    async def commit(self, id: str, segments: Segments) -> None:
         """Stores a snapshot, last of all, and asks for it again: size and CRC-64. Raises Stop."""
-        body = Body(await asyncio.to_thread(self.ring.sealing, blocks, _about(id), self.keep))
+        body = Body(await asyncio.to_thread(self.ring.sealing, segments, _about(id), self.keep))
         key, crc64 = self._snapshot_key(id), await asyncio.to_thread(getattr, body, "crc64")
         await self.bucket.put(key, body, crc64, {"content-type": "application/zstd", **self.headers})
         for _ in range(3):

@@ -14,7 +14,7 @@ from backup_action.vault.history import history_key
 # Answers that say: it is not here. Any other refusal ends the run, or costs one file.
 _ELSEWHERE: Final = ("PreconditionFailed", "InvalidRange")  # another content, or a shorter one
 PLACES: Final = 3  # where a content may be
-FROZEN: Final = "InvalidObjectState"
+FROZEN: Final = "InvalidObjectState"  # of an Archive class: it must be thawed first
 
 
 Part = bytes | memoryview  # of a content; several make all of it

@@ -12,27 +12,21 @@ of a HEAD are the content's (law 3). It gets all headers of a PUT: class, encryp
 from __future__ import annotations
 
 import hashlib
-import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Answer, Written
 from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.server_copy import ONE, REFUSED, copy, copy_parts, etag_of
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.sources import Source
 from backup_action.vault.catalogue import Vault
+from backup_action.vault.contents import FROZEN
 from backup_action.vault.history import History
 
 DIGEST: Final = 1 << 20  # bytes hashed in passing; a larger file is worth a request
-# Refusals of the copy alone: the content itself may still be sent. Any other would meet the PUT as well.
-_SENDABLE: Final = (
-    Kind.OSS_RIGHT, Kind.OSS_KMS, Kind.OSS_CLASS, Kind.OSS_WORM, Kind.OSS_REFUSED, Kind.OSS_MALFORMED,
-    Kind.STORED_MISMATCH,
-)  # fmt: skip
 _MOVED: Final = "PreconditionFailed"  # another object stands there
-_FROZEN: Final = "InvalidObjectState"  # one of an Archive class, which must be thawed before
 _UNPROVEN: Final = {"cause": "proof"}
 _LARGE: Final = "EntityTooLarge"  # for one request, where class or encryption change
 
@@ -62,12 +56,12 @@ class Copies:
                 told = stop.problem
                 if told.facts.get("code") == _MOVED:
                     continue
-                if told.facts.get("code") == _FROZEN:
+                if told.facts.get("code") == FROZEN:
                     return None
                 if version and told.kind is Kind.OSS_RIGHT:
                     self._may_read_versions = False
                     continue
-                if told.kind not in _SENDABLE:
+                if told.kind not in (*REFUSED, Kind.STORED_MISMATCH):
                     raise
                 return _refused(read_as, told)
             return written or Problem(Kind.COPY_FAILED, read_as.path, _UNPROVEN)
@@ -99,21 +93,13 @@ class Copies:
         )
 
     async def _proven(self, target: str, answer: Answer, read_as: Entry, data: bytes) -> Written | None:
-        etag, version = _etag(answer), answer.headers.get("x-oss-version-id", "")
+        etag, version = etag_of(answer), answer.headers.get("x-oss-version-id", "")
         if etag and 0 < len(data) <= DIGEST and etag == hashlib.md5(data, usedforsecurity=False).hexdigest().upper():
             return Written(etag, version, read_as.crc64)
         head = await self._vault.bucket.head(target)
         if head is None or not head.proves(read_as.size, read_as.crc64):
             return None
         return Written(head.etag, head.headers.get("x-oss-version-id", ""), read_as.crc64)
-
-
-def _etag(answer: Answer) -> str:
-    """The copy's ETag, as the body of the answer says it; "" where it says none."""
-    try:
-        return ET.fromstring(answer.body).findtext("ETag", "").strip('"')  # noqa: S314  (expat bounds its entities)
-    except ET.ParseError:
-        return ""
 
 
 def _refused(read_as: Entry, told: Problem) -> Problem:

@@ -15,9 +15,9 @@ from typing import Final
 
 import fastcrc
 
-from backup_action.adapters.oss.copying import ONE, copy, copy_parts
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.refusal import Refusal
+from backup_action.adapters.oss.server_copy import ONE, copy, copy_parts
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry
 from backup_action.core.parts import HELD_MAX, PARTS_MAX

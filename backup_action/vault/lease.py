@@ -40,7 +40,7 @@ from backup_action.adapters.oss.data import Answer, Bucket
 from backup_action.core.problem import Kind, Stop
 from backup_action.core.snapshot import Snapshot
 from backup_action.vault.catalogue import LEASE, SNAPSHOTS, Catalogue, Vault
-from backup_action.vault.uploads import LONGEST, Begun, Uploads
+from backup_action.vault.uploads import LONGEST, Begun, OpenUploads
 
 LIFE: Final = 300.0  # seconds after its last writing
 RENEW: Final = 60.0  # seconds between two writings
@@ -63,7 +63,7 @@ class Lease:
     """This run's. `take` it, `renew` it in a task of its own, `confirm` before a write, `release` on failure."""
 
     def __init__(
-        self, vault: Vault, id: str, host: str, owner: str, *, shared: Uploads | None = None, heir: str = ""
+        self, vault: Vault, id: str, host: str, owner: str, *, shared: OpenUploads | None = None, heir: str = ""
     ) -> None:  # fmt: skip
         """`id` is the snapshot's to be, `host` a token that only runs of this host share, `owner` is for people.
 
@@ -156,7 +156,7 @@ class Lease:
     async def _read(self, turn: int) -> tuple[Holder, float] | None:
         """What a lease says, and its age in seconds; None where there is none of ours, or a damaged one."""
         answer = await self._bucket.get(self._key_of(turn), first=LONGEST)
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             return (msgspec.json.decode(answer.body, type=Holder), _age(answer)) if answer else None
         return None
 
@@ -282,7 +282,7 @@ async def writing(vault: Vault, catalogue: Catalogue, now: float) -> list[str]:
     keys = [f"{vault.prefix}{SNAPSHOTS}{name}{LEASE}" for name in alive]
     found = []
     for answer in await asyncio.gather(*(vault.bucket.get(key, first=LONGEST) for key in keys)):
-        with contextlib.suppress(msgspec.MsgspecError):  # no lease of ours
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # no lease of ours
             holder = msgspec.json.decode(answer.body if answer else b"", type=Holder)
             if not holder.released and holder.id not in catalogue.ids:
                 found.append(holder.id)

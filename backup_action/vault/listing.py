@@ -7,7 +7,7 @@ from typing import Final
 
 from backup_action.adapters.oss.data import PAGE, Bucket
 from backup_action.core.address import CATALOGUE
-from backup_action.core.blocks import Keep, in_memory
+from backup_action.core.segments import Keep, in_memory
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 

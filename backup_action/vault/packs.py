@@ -24,7 +24,6 @@ import msgspec
 from backup_action.adapters.oss.data import PAGE
 from backup_action.core import cipher, index
 from backup_action.core.address import CATALOGUE
-from backup_action.core.blocks import Blocks, Keep
 from backup_action.core.body import Body
 from backup_action.core.cipher import Unopened
 from backup_action.core.entry import Entry
@@ -33,6 +32,7 @@ from backup_action.core.names import Digests
 from backup_action.core.pack import Open
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.ring import Ring
+from backup_action.core.segments import Keep, Segments
 from backup_action.core.stored import Stored
 from backup_action.vault import marks
 from backup_action.vault.catalogue import Vault
@@ -60,7 +60,7 @@ def pack_key(name: str) -> str:
 class Read:
     """An index as it was read, opened, and the id of the key that it was sealed under ("" for none)."""
 
-    data: Blocks
+    data: Segments
     key: str
 
 
@@ -117,7 +117,7 @@ async def fetched(
         if answer is None:
             continue  # it was pruned meanwhile
         try:
-            found[id] = _opened(id, answer.blocks, ring, vault.keep)
+            found[id] = _opened(id, answer.segments, ring, vault.keep)
         except Stop as stop:
             if tell is None or stop.problem.kind is not Kind.INDEX_DAMAGED:
                 raise
@@ -132,7 +132,7 @@ def _superseded(read: Mapping[str, Read], ids: list[str]) -> set[str]:
     return {old for id, old in told if at.get(old, len(ids)) < at[id]}
 
 
-def _opened(id: str, data: Blocks, ring: Ring, keep: Keep) -> Read:
+def _opened(id: str, data: Segments, ring: Ring, keep: Keep) -> Read:
     first = next(iter(data), b"")
     if ring.ciphers and not cipher.is_sealed(first):
         raise _damaged(id, Unopened("it is not sealed, as all is in this vault"))
@@ -144,7 +144,7 @@ def _opened(id: str, data: Blocks, ring: Ring, keep: Keep) -> Read:
     return opened
 
 
-def _head(id: str, data: Blocks) -> index.Head:
+def _head(id: str, data: Segments) -> index.Head:
     try:
         return index.head(data)
     except index.Unreadable as error:
@@ -169,9 +169,9 @@ class Packs:
         self._held = Digests()
         self._claimed = Digests()
         self._lock = threading.Lock()
-        self._made = Blocks(vault.keep)  # packs that no index tells of yet
+        self._made = Segments(vault.keep)  # packs that no index tells of yet
         self._numbers = itertools.count()
-        self._small: dict[str, Blocks] = {}  # indexes of our key that one can take the place of, by id
+        self._small: dict[str, Segments] = {}  # indexes of our key that one can take the place of, by id
         self._old: list[str] = []  # ids of indexes that are superseded already
         self._sizes: dict[str, int] = {}
         self._avoided: frozenset[str] = frozenset()  # packs that are marked
@@ -197,7 +197,7 @@ class Packs:
         }
         await asyncio.to_thread(self._read, {id: one.data for id, one in found.items()})
 
-    def _read(self, indexes: Mapping[str, Blocks]) -> None:
+    def _read(self, indexes: Mapping[str, Segments]) -> None:
         for id, data in indexes.items():
             try:
                 for packed in index.packs(data):
@@ -276,7 +276,7 @@ class Packs:
         """
         if last and self._stored != len(self._claimed):
             raise AssertionError("not every chunk that was claimed is in a pack")  # what a snapshot names is there
-        made, self._made = self._made, Blocks(self._vault.keep)
+        made, self._made = self._made, Segments(self._vault.keep)
         merged = self._small if last and len(self._small) >= MANY else {}
         if not made and not merged:
             return
@@ -288,10 +288,10 @@ class Packs:
             if not await self._is_stored(key, body, body.crc64, headers | ONCE):  # the name is ours: it came badly
                 await self._vault.bucket.put(key, body, body.crc64, headers)
         except BaseException:
-            self._made = Blocks(self._vault.keep, [*made, *self._made])  # for the last one, if there is time
+            self._made = Segments(self._vault.keep, [*made, *self._made])  # for the last one, if there is time
             raise
 
-    def _index(self, made: Blocks, merged: Mapping[str, Blocks], name: str) -> bytes:
+    def _index(self, made: Segments, merged: Mapping[str, Segments], name: str) -> bytes:
         old = itertools.chain.from_iterable(map(index.packs, merged.values()))
         kept = (packed for packed in old if self._sizes.get(packed.pack) == packed.size)
         told = itertools.chain(kept, map(index.opened, made))

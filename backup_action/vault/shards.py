@@ -28,11 +28,13 @@ from backup_action.core import shard
 from backup_action.core.address import CATALOGUE
 from backup_action.core.cipher import Unopened, is_sealed
 from backup_action.core.problem import Kind, Stop
+from backup_action.core.segments import Segments
 from backup_action.core.shard import Part
 from backup_action.core.snapshot import Snapshot, Unreadable
 from backup_action.core.stored import Stored
 from backup_action.core.verification import Share
 from backup_action.vault.catalogue import Vault
+from backup_action.vault.stretches import whole
 
 SHARDS: Final = f"{CATALOGUE}/shards/"
 BEGUN: Final = ".begun"
@@ -91,7 +93,7 @@ class Shards:
         """What a shard that has ended hands on. Raises Stop where it cannot be read, or is another's."""
         name = one.name + PART
         try:
-            part = shard.decode(await self._read(name))
+            part = shard.decode(bytes(await self._read(name)))
         except shard.Unreadable as error:
             raise self._damaged(name, error) from None
         whose = (part.number, part.of, part.group, part.source, part.layout)
@@ -122,14 +124,15 @@ class Shards:
     async def _listed(self) -> list[Stored]:
         return list(await self._vault.below(self._mine))
 
-    async def _read(self, name: str) -> bytes:
-        answer = await self._vault.bucket.get(self._vault.prefix + self._mine + name)
+    async def _read(self, name: str) -> Segments:
+        answer = await whole(self._vault.bucket, self._vault.prefix + self._mine + name, self._vault.keep)
         if answer is None:
             raise self._damaged(name, "it is listed, but not there")
-        if self._vault.ring.ciphers and not is_sealed(answer.body):
+        if self._vault.ring.ciphers and not is_sealed(next(iter(answer.segments), b"")):
             raise self._damaged(name, "it is not sealed, as all is in this vault")
         try:
-            return await asyncio.to_thread(self._vault.ring.open, answer.body, self._about(name))
+            opening = self._vault.ring.opening
+            return await asyncio.to_thread(opening, answer.segments, self._about(name), self._vault.keep)
         except Unopened as error:
             raise self._damaged(name, error) from None
 

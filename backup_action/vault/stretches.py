@@ -1,4 +1,4 @@
-"""An object of our own, however long: read a stretch at a time, and kept in blocks."""
+"""An object of our own, however long: read a stretch at a time, and kept in segments."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.core.blocks import Blocks, Keep
+from backup_action.core.segments import Keep, Segments
 
 STRETCH: Final = 8 << 20  # bytes; what is no longer takes one request
-BLOCK: Final = 1 << 18  # bytes
+SEGMENT: Final = 1 << 18  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Whole:
     """The object, and the headers that came with its first bytes."""
 
     headers: Mapping[str, str]
-    blocks: Blocks
+    segments: Segments
 
 
 async def whole(bucket: Bucket, key: str, keep: Keep) -> Whole | None:
@@ -27,27 +27,27 @@ async def whole(bucket: Bucket, key: str, keep: Keep) -> Whole | None:
     answer = await bucket.get(key, first=STRETCH)
     if answer is None:
         return None
-    blocks = Blocks(keep, _blocks(answer.parts))
-    size = _size(answer.headers, len(blocks))
+    segments = Segments(keep, _segments(answer.parts))
+    size = _size(answer.headers, len(segments))
     try:
-        while len(blocks) < size:
-            parts = await bucket.parts_of(key, len(blocks), min(STRETCH, size - len(blocks)), answer.etag)
+        while len(segments) < size:
+            parts = await bucket.parts_of(key, len(segments), min(STRETCH, size - len(segments)), answer.etag)
             if not parts:
                 break  # cut short: whoever reads it will tell
-            for block in _blocks(parts):
-                blocks.append(block)
+            for segment in _segments(parts):
+                segments.append(segment)
     except Refusal:
         return None
-    return Whole(answer.headers, blocks)
+    return Whole(answer.headers, segments)
 
 
-def _blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
+def _segments(parts: Sequence[bytes]) -> Iterator[bytes]:
     waiting: list[bytes] = []
     size = 0
     for part in parts:
         waiting.append(part)
         size += len(part)
-        if size >= BLOCK:
+        if size >= SEGMENT:
             yield b"".join(waiting)
             waiting, size = [], 0
     if waiting:

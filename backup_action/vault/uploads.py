@@ -41,8 +41,8 @@ def digest(headers: dict[str, str]) -> str:
     return hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()[:16]
 
 
-class Uploads:
-    """A shard's."""
+class OpenUploads:
+    """What a shard left open."""
 
     def __init__(self, vault: Vault, share: Share) -> None:
         """Of one source; a vault has none, as its packs are sent in one piece."""
@@ -57,7 +57,7 @@ class Uploads:
         answer = await self._vault.bucket.get(self._key, first=LONGEST)
         try:
             told = msgspec.json.decode(answer.body, type=list[Begun]) if answer else []
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             told = []
         self._noted = told
         return [begun for begun in told if begun.is_below(self._vault.prefix)]

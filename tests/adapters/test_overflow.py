@@ -13,9 +13,9 @@ from backup_action.adapters.overflow import Overflow
 
 @given(st.lists(st.binary(max_size=300)), st.integers(0, 900))
 def test_blocks_come_back_in_any_order_and_as_often_as_asked(some: list[bytes], room: int) -> None:
-    kept = [(block, fetch) for overflow in [Overflow(room)] for block in some for fetch in [overflow.keep(block)]]
+    kept = [(segment, fetch) for overflow in [Overflow(room)] for segment in some for fetch in [overflow.keep(segment)]]
     for _ in range(2):
-        assert all(fetch() == block for block, fetch in reversed(kept))
+        assert all(fetch() == segment for segment, fetch in reversed(kept))
 
 
 def test_few_make_no_file_and_many_make_one_without_a_name(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_few_make_no_file_and_many_make_one_without_a_name(tmp_path: Path) -> No
     assert not before or len(os.listdir("/proc/self/fd")) == before + 1
     assert not list(tmp_path.iterdir()) and (first(), second()) == (b"x" * 10, b"y" * 10)
     del overflow, first
-    assert second() == b"y" * 10, "a block keeps its file"
+    assert second() == b"y" * 10, "a segment keeps its file"
     del second
     assert not before or len(os.listdir("/proc/self/fd")) == before
 
@@ -69,11 +69,13 @@ def test_threads_do_not_overwrite_each_other() -> None:
     overflow, kept = Overflow(100), []
 
     def fill(number: int) -> None:
-        kept.extend((block, overflow.keep(block)) for at in range(200) for block in [bytes([number]) * (at % 7 + 1)])
+        kept.extend(
+            (segment, overflow.keep(segment)) for at in range(200) for segment in [bytes([number]) * (at % 7 + 1)]
+        )
 
     threads = [threading.Thread(target=fill, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(kept) == 800 and all(fetch() == block for block, fetch in kept)
+    assert len(kept) == 800 and all(fetch() == segment for segment, fetch in kept)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from backup_action.adapters.oss.connection import ERROR_MAX, HEAD_MAX, Ended, Heard, MalformedAnswer, request_head
 from backup_action.adapters.oss.pool import Pool
-from backup_action.adapters.way import DIRECT
+from backup_action.adapters.way import DIRECT, Way
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -239,6 +240,44 @@ def test_an_error_is_read_no_further_than_it_is_worth() -> None:
     assert heard[0].status == 500 and ERROR_MAX <= len(body(heard[0])) < 6 << 15
 
 
+def test_an_error_that_comes_in_pieces_costs_no_connection() -> None:
+    refused = [b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n", b"not", b" there"]
+    heard, server = asked(refused, FIVE, times=2)
+    assert [body(one) for one in heard] == [b"not there", b"hello"] and server.connections == 1
+
+
+class TwoAddresses(asyncio.SelectorEventLoop):
+    """Every name has two addresses, of which the first does not answer; keeps which were asked for a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried: list[str] = []
+
+    async def getaddrinfo(self, host: object, port: object, **_: object) -> list[tuple[object, ...]]:  # type: ignore[override]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (2, 1)]
+
+    async def sock_connect(self, sock: socket.socket, address: tuple[str, int]) -> None:  # type: ignore[override]
+        self.tried.append(address[0])
+        await super().sock_connect(sock, address)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_the_address_that_answers_is_asked_first_from_then_on(at_once: int) -> None:
+    """However many found it at the same moment."""
+    server = Server(*[OK + b"Connection: close\r\nContent-Length: 0\r\n\r\n"] * (at_once + 1))
+    loop = TwoAddresses()
+
+    async def work() -> list[str]:
+        async with served(server.talk) as pool:
+            await asyncio.gather(*(pool.ask("GET", "/x", {}) for _ in range(at_once)))
+            del loop.tried[:]
+            await pool.ask("GET", "/x", {})
+            return loop.tried
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(work()) == ["127.0.0.1"]
+
+
 def test_no_more_connections_than_allowed_and_each_is_used_again() -> None:
     at_once, most = 0, 0
 
@@ -259,6 +298,37 @@ def test_no_more_connections_than_allowed_and_each_is_used_again() -> None:
             return pool.idle
 
     assert asyncio.run(work()) == 3 and most == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"HTTP/1.1 200 Connection established\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\r\nProxy-agent: tinyproxy/1.11\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["1.1", "1.0", "close"],
+)
+def test_a_tunnel_stays_open_whatever_the_head_of_its_answer_says(told: bytes) -> None:
+    """What follows in it is TLS: its first byte is that of a handshake."""
+    first: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(told)
+        first.append(await reader.read(1))
+        writer.close()
+
+    async def work() -> None:
+        async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            pool = Pool("https://bucket.example", Way(f"http://127.0.0.1:{port}"), 1)
+            with pytest.raises(OSError):
+                await pool.ask("GET", "/x", {})
+            pool.close()
+
+    asyncio.run(work())
+    assert first == [b"\x16"]
 
 
 def test_a_silence_ends_an_exchange() -> None:

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from ossserver import bucket, error
 
-from backup_action.core.blocks import in_memory
+from backup_action.core.segments import in_memory
 from backup_action.vault import listing
-from backup_action.vault.stretches import BLOCK, STRETCH, Whole, whole
+from backup_action.vault.stretches import SEGMENT, STRETCH, Whole, whole
 
 
 def read(data: bytes, *, gone_after: int = 99, with_ranges: bool = True) -> tuple[Whole | None, list[tuple[str, str]]]:
@@ -34,20 +34,20 @@ def read(data: bytes, *, gone_after: int = 99, with_ranges: bool = True) -> tupl
     return asyncio.run(ask()), asked
 
 
-@pytest.mark.parametrize("size", [1, BLOCK, STRETCH, STRETCH + 1, 2 * STRETCH + 7])
+@pytest.mark.parametrize("size", [1, SEGMENT, STRETCH, STRETCH + 1, 2 * STRETCH + 7])
 def test_all_of_it_comes_in_as_few_requests_as_it_takes(size: int) -> None:
     data = os.urandom(size)
     found, asked = read(data)
-    assert found and bytes(found.blocks) == data
+    assert found and bytes(found.segments) == data
     assert len(asked) == -(-size // STRETCH)
     assert [etag for _, etag in asked] == ["", *['"E"'] * (len(asked) - 1)], "none of them of another object"
-    assert all(len(block) < 2 * BLOCK for block in found.blocks)
+    assert all(len(segment) < 2 * SEGMENT for segment in found.segments)
 
 
 def test_a_server_that_knows_no_ranges_gives_all_at_once() -> None:
     data = os.urandom(STRETCH + 5)
     found, asked = read(data, with_ranges=False)
-    assert found and bytes(found.blocks) == data and len(asked) == 1
+    assert found and bytes(found.segments) == data and len(asked) == 1
 
 
 @pytest.mark.parametrize("after", [0, 1])
@@ -71,9 +71,9 @@ def test_a_range_of_a_listing_is_packed_as_soon_as_it_ends() -> None:
 
     kept: list[bytes] = []
 
-    def keep(block: bytes) -> Callable[[], bytes]:
-        kept.append(block)
-        return lambda: block
+    def keep(segment: bytes) -> Callable[[], bytes]:
+        kept.append(segment)
+        return lambda: segment
 
     async def ask() -> list[str]:
         async with bucket(handler) as asking:

@@ -92,7 +92,17 @@ def test_without_rustc_it_says_what_is_missing(
 
 @pytest.mark.parametrize(
     "words",
-    [["--sets", "tiny"], ["--phases", "fresh,later"], ["--tools", "tar"], ["--runs", "0"], ["--scale", "2"]],
+    [
+        ["--sets", "tiny"],
+        ["--phases", "fresh,later"],
+        ["--tools", "tar"],
+        ["--runs", "0"],
+        ["--scale", "2"],
+        ["--sets", "small@soon"],
+        ["--sets", "small@"],
+        ["--peer", "rclone"],
+        ["--peer", "tar=/bin/tar"],
+    ],
 )
 def test_what_it_does_not_know_is_refused(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

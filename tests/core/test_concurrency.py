@@ -18,7 +18,7 @@ MANY, FEW = Patience().many, Patience().few
 CEILING = 256
 
 
-def law(ceiling: int = CEILING) -> Concurrency:
+def concurrency(ceiling: int = CEILING) -> Concurrency:
     return Concurrency(ceiling, MANY, FEW)
 
 
@@ -48,7 +48,7 @@ def happen(one: Concurrency, event: Event, now: float) -> None:
 
 @given(st.integers(1, 512), EVENTS)
 def test_it_stays_within_its_bounds_and_each_event_moves_it_only_its_own_way(ceiling: int, events: list[Event]) -> None:
-    one, now = law(ceiling), 0.0
+    one, now = concurrency(ceiling), 0.0
     for event in events:
         now += event[1]
         before = one.limit
@@ -65,7 +65,7 @@ def test_it_stays_within_its_bounds_and_each_event_moves_it_only_its_own_way(cei
 
 @given(st.integers(1, 512), EVENTS)
 def test_who_is_refused_once_more_is_never_allowed_more_at_that_moment(ceiling: int, events: list[Event]) -> None:
-    one, now = law(ceiling), 0.0
+    one, now = concurrency(ceiling), 0.0
     for event in events:
         now += event[1]
         happen(one, event, now)
@@ -85,17 +85,17 @@ def warm(one: Concurrency, rounds: int, now: float, took: float = 0.1) -> float:
 
 
 def test_it_begins_as_high_as_it_may_up_to_its_start() -> None:
-    assert [law(ceiling).limit for ceiling in (1, 7, START, 500)] == [1, 7, START, START]
+    assert [concurrency(ceiling).limit for ceiling in (1, 7, START, 500)] == [1, 7, START, START]
 
 
 def test_it_grows_while_more_bring_more() -> None:
-    one = law()
+    one = concurrency()
     warm(one, 40, 0.0)  # an answer takes as long however many there are
     assert one.limit == CEILING
 
 
 def test_it_does_not_grow_where_nobody_waits() -> None:
-    one = law()
+    one = concurrency()
     for number in range(10_000):
         one.answered(number * 0.01, number * 0.01 + 0.1, wanted=False)
         assert one.limit == START
@@ -117,7 +117,7 @@ def test_what_brings_nothing_is_taken_back_and_tried_more_and_more_seldom() -> N
 
 
 def test_beyond_its_start_it_does_not_grow_while_answers_wait_for_each_other() -> None:
-    one, now = law(), 0.0
+    one, now = concurrency(), 0.0
     one.answered(now, now + 0.02, wanted=True)  # so short it can be
     warm(one, 100, 1.0, took=0.04)
     assert one.limit == START
@@ -126,7 +126,7 @@ def test_beyond_its_start_it_does_not_grow_while_answers_wait_for_each_other() -
 
 
 def test_all_that_were_under_way_halve_it_once() -> None:
-    one = law()
+    one = concurrency()
     for _ in range(MANY - 1):
         one.refused(0.0, 1.0)
     assert one.limit == START // 2
@@ -144,7 +144,7 @@ def test_all_that_were_under_way_halve_it_once() -> None:
 
 
 def test_it_falls_no_further_than_to_two() -> None:
-    one = law()
+    one = concurrency()
     for now in range(100):
         one.answered(now, now, wanted=True)
         one.refused(now, now)
@@ -152,7 +152,7 @@ def test_it_falls_no_further_than_to_two() -> None:
 
 
 def test_a_wish_to_wait_is_everybodys_but_not_for_long() -> None:
-    one = law()
+    one = concurrency()
     one.refused(9.0, 10.0, 0.3)
     assert one.open(10.29) == 0 and one.open(10.31) == START // 2
     one.refused(9.0, 10.1, 60)
@@ -162,14 +162,14 @@ def test_a_wish_to_wait_is_everybodys_but_not_for_long() -> None:
 
 
 def test_other_failures_say_nothing_of_how_many_there_may_be() -> None:
-    one = law()
+    one = concurrency()
     for _ in range(MANY - 1):
         one.failed()
     assert one.open(0.0) == START and not one.is_away
 
 
 def test_while_nobody_is_answered_a_few_ask_and_the_first_answer_lets_everybody_go() -> None:
-    one = law()
+    one = concurrency()
     for now in range(100):
         one.timed_out(now, now + 0.5)
         assert one.is_away is (now >= MANY - 1) and one.open(now + 0.5) == (FEW if one.is_away else START // 2)
@@ -181,14 +181,14 @@ def test_while_nobody_is_answered_a_few_ask_and_the_first_answer_lets_everybody_
 
 @pytest.mark.parametrize("ceiling", [1, 3])
 def test_those_few_are_no_more_than_there_may_be(ceiling: int) -> None:
-    one = law(ceiling)
+    one = concurrency(ceiling)
     for _ in range(MANY):
         one.failed()
     assert one.is_away and one.open(0.0) == ceiling
 
 
 def test_one_wave_of_refusals_has_slowed_nothing() -> None:
-    one = law(START)
+    one = concurrency(START)
     for _ in range(TOLD):
         one.refused(0.0, 0.1)
     for number in range(5000):
@@ -241,7 +241,7 @@ class Run:
     """A run of many small requests, with the patience that a real one has. Raises where that does not do."""
 
     def __init__(self, bucket: Bucket, seed: int) -> None:
-        self.law = law()
+        self.concurrency = concurrency()
         self.bucket = bucket
         self.answered = self.refused = 0
         self._dice = random.Random(seed)
@@ -270,12 +270,12 @@ class Run:
         heapq.heappush(self._events, (at, next(self._number), what, facts))
 
     def _admit(self, now: float) -> None:
-        while self._queue and self._inside < self.law.open(now):
+        while self._queue and self._inside < self.concurrency.open(now):
             attempt, pause = self._queue.popleft()
             self._inside += 1
-            self._push(now + (pause if self.law.is_away else 0.0), "send", attempt)
-        if self._queue and now < self.law.until:
-            self._push(self.law.until, "admit")
+            self._push(now + (pause if self.concurrency.is_away else 0.0), "send", attempt)
+        if self._queue and now < self.concurrency.until:
+            self._push(self.concurrency.until, "admit")
 
     def _send(self, now: float, attempt: int) -> None:
         is_taken, seconds, delay = self.bucket.begin(now)
@@ -284,16 +284,16 @@ class Run:
     def _end(self, now: float, attempt: float, begun: float, is_taken: float, delay: float) -> None:
         if is_taken:
             self.bucket.end()
-            self.law.answered(begun, now, wanted=bool(self._queue) or self._inside >= self.law.limit)
+            self.concurrency.answered(begun, now, wanted=bool(self._queue) or self._inside >= self.concurrency.limit)
             self._allowance.answered()
             self.answered += 1
             self._queue.append((1, 0.0))
         else:
             self.refused += 1
-            self.law.refused(begun, now, delay)
+            self.concurrency.refused(begun, now, delay)
             assert self._allowance.spend() and attempt < Patience().tries, "a file would have failed"
             pause = Patience().pause(int(attempt), delay, self._dice.random())
-            if self.law.is_away:
+            if self.concurrency.is_away:
                 self._queue.append((int(attempt) + 1, pause))
             else:
                 self._push(now + pause, "again", attempt + 1)
@@ -311,7 +311,7 @@ def test_a_bucket_that_takes_so_many_at_a_time_is_met(most: int, seconds: float)
     run.until(40)
     assert run.refused - refused <= 5 + (run.answered - answered) / 100
     assert run.answered - answered >= 0.9 * 20 * most / seconds
-    assert run.law.has_slowed
+    assert run.concurrency.has_slowed
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.1])
@@ -322,7 +322,7 @@ def test_a_bucket_that_takes_so_many_in_a_second_is_met(most: int, seconds: floa
     run.until(30)
     assert run.answered >= 0.9 * 30 * most
     assert run.refused <= 3 * START + 30 * max(FLOOR, most * seconds)
-    assert run.law.limit <= max(FLOOR, 2 * most * seconds)
+    assert run.concurrency.limit <= max(FLOOR, 2 * most * seconds)
 
 
 @pytest.mark.parametrize("most", [2, 16])
@@ -330,10 +330,10 @@ def test_when_the_bucket_takes_more_again_it_is_asked_more(most: int) -> None:
     bucket = AtATime(most, 0.05)
     run = Run(bucket, seed=1)
     run.until(30)
-    assert run.law.limit <= most + 1
+    assert run.concurrency.limit <= most + 1
     bucket.most = 10_000
     run.until(60)
-    assert run.law.limit >= START
+    assert run.concurrency.limit >= START
     refused = run.refused
     run.until(90)
-    assert run.refused == refused and run.law.limit == CEILING
+    assert run.refused == refused and run.concurrency.limit == CEILING

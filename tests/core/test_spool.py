@@ -20,14 +20,14 @@ def test_it_gives_back_what_it_got_as_often_as_asked(some: list[Stored]) -> None
 
 
 def test_blocks_are_packed_in_order_whatever_the_names() -> None:
-    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.BLOCK * 3 + 7)]
+    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.SEGMENT * 3 + 7)]
     pile = Spool(Stored, many)
     assert list(pile) == many and len(pile) == len(many)
 
 
 def test_what_is_packed_takes_no_more_room_than_its_bytes() -> None:
     tracemalloc.start()
-    pile = Spool(Stored, (Stored(f"key/{i:07}", i % 99, "E", 2**40) for i in range(spool.BLOCK * 8)))
+    pile = Spool(Stored, (Stored(f"key/{i:07}", i % 99, "E", 2**40) for i in range(spool.SEGMENT * 8)))
     taken, packed = tracemalloc.get_traced_memory()[0], sum(map(len, pile._packed))
     tracemalloc.stop()
     assert packed < 6 * len(pile) and taken < 16 * len(pile), "bytes; one row alone is longer before it is packed"

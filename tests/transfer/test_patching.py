@@ -62,8 +62,11 @@ def brought(
             upload = Multipart("k", await control.begin("k", {}), {}, bucket, Tally())
             with file.open("rb") as opened:
                 budget = Budget(2 * MIB)
-                parts: list[Written] = await Patching(upload, opened.fileno(), first, budget, held).parts(plan, etag)
-                assert budget.has(2 * MIB), "what was held is given back"
+                patching = Patching(upload, opened.fileno(), first, budget, held)
+                try:
+                    parts: list[Written] = await patching.parts(plan, etag)
+                finally:
+                    assert budget.has(2 * MIB), "what was held is given back"
             await control.complete("k", upload.id, parts, first.entry.crc64)
             answer = await bucket.get("k")
             assert answer is not None
@@ -145,3 +148,16 @@ def test_a_file_that_became_shorter_is_not_taken(cloud: Sandbox, tmp_path: Path,
     os.truncate(tmp_path / "f", 2 * MIB + 5)
     with pytest.raises(Unstable):
         brought(cloud, tmp_path / "f", first, SENT, b"", held)
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_stretch_that_fails_keeps_nothing_of_the_budget(cloud: Sandbox, tmp_path: Path, at: int) -> None:
+    """Nor does the stretch that was waiting for what the failing one gave back: it is ended before it begins."""
+    new = os.urandom(SIZE)
+    (tmp_path / "f").write_bytes(new)
+    first = digested(tmp_path, racy=False)
+    with (tmp_path / "f").open("r+b") as file:
+        file.seek(at * MIB)
+        file.write(bytes([new[at * MIB] ^ 1]))
+    with pytest.raises(Unstable):
+        brought(cloud, tmp_path / "f", first, SENT, b"")

@@ -1,4 +1,4 @@
-"""Memory does not grow with the number of files: what a run holds of them lies outside, but for a block at a time.
+"""Memory does not grow with the number of files: what a run holds of them lies outside, but for a segment at a time.
 
 Counted by Python itself, so that no machine changes it: what the scan found, the last snapshot, the listing, the plan
 that comes of the three, and the new snapshot.
@@ -22,10 +22,10 @@ from backup_action.adapters.oss.signature import Credentials
 from backup_action.adapters.overflow import Overflow
 from backup_action.core import place, plan, reread
 from backup_action.core.alarm import Census
-from backup_action.core.blocks import Keep, in_memory
 from backup_action.core.entry import Entry, Sort
 from backup_action.core.found import Found
 from backup_action.core.plan import Item, Step
+from backup_action.core.segments import Keep, in_memory
 from backup_action.core.snapshot import MARK, Head, Snapshot, Writer
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
@@ -34,7 +34,7 @@ from backup_action.transfer.upload import BATCH, EACH, HELD, Upload
 from backup_action.vault import Vault
 
 HEAD = Head("oss-backup/1", "20261122T180000Z-6c5f0a26", 1, "story", "tree", "2026-11-22T18:00:00Z", "0.1.0", [])
-FEW = 20_000  # files; more than any block holds
+FEW = 20_000  # files; more than any segment holds
 ROOM = 256 << 10  # bytes
 IN_FLIGHT = HELD // EACH  # files that may be on their way, however small they are
 

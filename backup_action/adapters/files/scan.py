@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from backup_action.adapters.files.folder import Target, on_disk, open_folder, open_root, step
 from backup_action.adapters.files.links import Links
 from backup_action.core import place
-from backup_action.core.blocks import Keep, in_memory
 from backup_action.core.entry import Sort
 from backup_action.core.found import Found
 from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.segments import Keep, in_memory
 from backup_action.core.selection import Selection
 from backup_action.core.spool import Spool
 

@@ -17,9 +17,9 @@ from typing import Final, TypeVar
 
 from backup_action.adapters import reason
 from backup_action.adapters.oss import refusal
+from backup_action.adapters.oss.limiter import Limiter
 from backup_action.adapters.oss.place import Place
 from backup_action.adapters.oss.refusal import Refusal, Remedy
-from backup_action.adapters.oss.room import Room
 from backup_action.adapters.oss.signature import Credentials
 from backup_action.adapters.reason import Reason
 from backup_action.adapters.way import DIRECT, Way
@@ -62,8 +62,8 @@ class Attempts:
         self._keys = keys
         self._patience = patience
         self._allowance = Allowance(patience.allowance)
-        self.law = Concurrency(concurrency, patience.many, patience.few)
-        self._room = Room(self.law)
+        self.concurrency = Concurrency(concurrency, patience.many, patience.few)
+        self._limiter = Limiter(self.concurrency)
         self._offset = 0.0
         self._dice = random.SystemRandom()
         self.heard = asyncio.Event()  # OSS has answered something for good
@@ -73,7 +73,7 @@ class Attempts:
         return time.time() + self._offset
 
     def beside(self, patience: Patience) -> Attempts:
-        """The same keys, clock and way, but a patience and a room of its own, and no deadline."""
+        """The same keys, clock and way, but a patience and a limiter of its own, and no deadline."""
         other = Attempts(self.place, self._keys, patience, self.way)
         other._offset, other.heard = self._offset, self.heard
         return other
@@ -86,7 +86,7 @@ class Attempts:
         while True:
             offset = self._offset
             try:
-                answer = await self._within(partial(self._room.ask, partial(once, credentials), pause))
+                answer = await self._within(partial(self._limiter.ask, partial(once, credentials), pause))
                 self._answered()
                 return answer
             except Refusal as error:

@@ -61,8 +61,8 @@ class Connection(asyncio.Protocol):
         self._keep = False  # whether another exchange may follow
         self._size = 0  # bytes that came of a head, or of what follows it in chunks
         self._done: asyncio.Future[Heard] | None = None
-        self._room = asyncio.Event()
-        self._room.set()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
 
     # What the pool asks.
 
@@ -81,8 +81,11 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return not self._lost and not self._transport.is_closing() and (self.is_fresh or self._keep)
 
-    async def ask(self, head: bytes, body: bytes | AsyncIterator[memoryview] = b"", *, bare: bool = False) -> Heard:
-        """One exchange. `bare`: the answer has no body, whatever its head says. Raises OSError.
+    async def ask(
+        self, head: bytes, body: bytes | AsyncIterator[memoryview] = b"", *, bare: bool = False, stays: bool = False
+    ) -> Heard:
+        """One exchange. `bare`: the answer has no body, and `stays`: it does not end the connection, whatever its head
+        says. Raises OSError.
 
         The body stops where the server answers before it has all of it.
         """
@@ -102,7 +105,7 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._done, self.is_fresh = None, False
-        if not self._keep:
+        if not self._keep and not stays:
             self.close()
         return heard
 
@@ -110,12 +113,12 @@ class Connection(asyncio.Protocol):
         assert self._done is not None  # noqa: S101
         self._transport.write(head)
         async for piece in body:
-            await self._room.wait()
+            await self._may_write.wait()
             if self._done.done():  # refused, or broken: the rest would not be read
                 self._keep = False
                 return
             self._transport.write(piece)
-        await self._room.wait()
+        await self._may_write.wait()
 
     def close(self) -> None:
         """Ends it."""
@@ -137,10 +140,10 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(1)  # what a socket does not take at once waits uncopied
 
     def pause_writing(self) -> None:  # noqa: D102
-        self._room.clear()
+        self._may_write.clear()
 
     def resume_writing(self) -> None:  # noqa: D102
-        self._room.set()
+        self._may_write.set()
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         self.heard_at = asyncio.get_running_loop().time()
@@ -153,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
         self._lost = True
-        self._room.set()
+        self._may_write.set()
         if self._done is None or self._done.done():
             return
         if self._is_open and error is None:  # a body that only the end of the connection ends
@@ -189,15 +192,16 @@ class Connection(asyncio.Protocol):
             self.fail(MalformedAnswer("more than was asked for"))
             return
         self._heard.parts.append(data)
-        if not self._left or self._is_enough():
+        if self._left:
+            self._end_if_enough()
+        else:
             self._end()
 
-    def _is_enough(self) -> bool:
-        """An error's body is read no further than it is worth."""
-        if self._heard.status < 300:
-            return False
-        self._keep = self._keep and not self._left
-        return sum(map(len, self._heard.parts)) >= ERROR_MAX
+    def _end_if_enough(self) -> None:
+        """An error's body is read no further than it is worth; what would follow is in the way of another answer."""
+        if self._heard.status >= 300 and sum(map(len, self._heard.parts)) >= ERROR_MAX:
+            self._keep = False
+            self._end()
 
     def _end(self) -> None:
         if self._done is not None and not self._done.done():
@@ -244,9 +248,7 @@ class Connection(asyncio.Protocol):
             self._take(data)
             return
         self._heard.parts.append(data)
-        if self._is_enough():
-            self._keep = False
-            self._end()
+        self._end_if_enough()
 
     def on_message_complete(self) -> None:  # noqa: D102
         if self._heard.status:

@@ -208,7 +208,7 @@ class Bucket:
         async def once(credentials: Credentials) -> Answer:
             self.requests += 1
             answer = await self._once(credentials, method, key, query, headers, body)
-            self.attempts.law.carried += len(body) + sum(map(len, answer.parts))
+            self.attempts.concurrency.carried += len(body) + sum(map(len, answer.parts))
             return answer
 
         return await self.attempts.run(once, right=right, key=key, absent=absent)

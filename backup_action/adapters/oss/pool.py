@@ -138,18 +138,18 @@ class Pool:
     async def _opened(self, host: str, port: int, *, secure: bool) -> Connection:
         """To the first of the name's addresses that answers; the others are tried next."""
         loop = asyncio.get_running_loop()
-        addresses = await self._addresses(host, port)
-        for at, address in enumerate(addresses):
+        known = await self._addresses(host, port)
+        tried = list(known)  # others may put theirs first meanwhile
+        for address in tried:
             try:
                 async with asyncio.timeout(CONNECT):
                     _, connection = await loop.create_connection(Connection, address, port)
             except OSError:
-                if at == len(addresses) - 1:
+                if address == tried[-1]:
                     self._resolved = None
                     raise
                 continue
-            if at:  # begin with this one the next time
-                addresses[:] = addresses[at:] + addresses[:at]
+            known[:] = [address, *(one for one in known if one != address)]  # begin with this one the next time
             if secure:
                 await self._secure(connection)
             return connection
@@ -193,7 +193,7 @@ class Pool:
         head = request_head("CONNECT", f"{self._host}:{self._port}", own)
         try:
             async with asyncio.timeout(CONNECT):
-                heard = await connection.ask(head, bare=True)
+                heard = await connection.ask(head, bare=True, stays=True)  # many proxies say HTTP/1.0, or "close"
         except OSError as error:
             raise ProxyUnreachable(*error.args) from error
         if not 200 <= heard.status < 300:

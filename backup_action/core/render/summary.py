@@ -14,11 +14,11 @@ from backup_action.core.render import history, ledger, numbers, pruning, snapsho
 from backup_action.core.render.lines import figures, icon, is_counted, is_cut_short, title, verdict
 from backup_action.core.render.problems import FACT_LIMIT, Group, groups, quoting
 from backup_action.core.report import Report
+from backup_action.core.snapshot import WRITERS
 from backup_action.core.wording import Language, word, word_of
 
 LIMIT = 1024 * 1024 - 4096  # bytes; a little is left for what others write to the same file
 PROBLEMS = 50
-WRITERS = ("backup", "merge")  # commands that look at paths on the disk, or at what shards found there
 PATHS = 50
 
 _ICONS = {Status.OK: "✅", Status.INCOMPLETE: "⚠️", Status.BUSY: "⚠️", Status.INTERRUPTED: "⚠️"}

@@ -35,30 +35,30 @@ _WARNINGS: Final[Mapping[str, Both]] = {
             "Find out who wrote it; it is best if only the backup role may write under this prefix.",
         ),
     ),
-    Kind.COPY_REFUSED.value: Both(
+    Kind.BLOCKS_REFUSED.value: Both(
         zh=Text(
-            "OSS 拒绝在服务器端复制",
+            "OSS 拒绝复制未改动的数据块",
             "{where} 只改了一部分，没有改的部分本可由 OSS 在服务器端复制，但 OSS 拒绝了⟨：{code}⟩⟨（缺少权限 "
             "{right}）⟩，所以整个文件已重新上传。本次运行不再尝试这样的复制。",
             "备份是完整的，只是多用了流量。请给备份角色在这个前缀下的 `oss:GetObject` 和 `oss:PutObject` 权限。",
         ),
         en=Text(
-            "Copy refused by OSS",
+            "Copy of unchanged blocks refused",
             "{where} changed in part only. OSS could have copied the rest on the server but refused⟨: {code}⟩⟨ (right "
             "{right} is missing)⟩, so all of the file was sent, and this run tried no more such copies.",
             "The backup is whole; it only cost more traffic. Give the backup role `oss:GetObject` and `oss:PutObject` "
             "below this prefix.",
         ),
     ),
-    Kind.COPY_UNPROVEN.value: Both(
+    Kind.BLOCKS_UNPROVEN.value: Both(
         zh=Text(
-            "服务器端复制的内容未能验证",
+            "复制的数据块未能验证",
             "由 OSS 在服务器端复制拼成的对象，其 CRC-64 与磁盘上的文件不一致（{where}⟨，共 {count} 个文件⟩），所以整个"
             "文件已重新上传。本次运行不再尝试这样的复制。",
             "备份是完整的，只是多用了流量。如果反复出现，请运行 `verify --read` 检查已有的内容，并提交阿里云工单。",
         ),
         en=Text(
-            "Copy on the server that was not proven",
+            "Copied blocks that were not proven",
             "What OSS put together by copies on the server has another CRC-64 than the file on the disk ({where}⟨; "
             "files: {count}⟩), so all of it was sent, and this run tried no more such copies.",
             "The backup is whole; it only cost more traffic. If this happens again, run `verify --read` to check what "

@@ -1,4 +1,4 @@
-"""Copies on the server: whole objects in one request, large ones part by part.
+"""Server-side copies: whole objects in one request, large ones part by part.
 
 OSS copies up to 1 GB in one request where class or encryption change (CopyObject's page); we begin to copy by parts
 earlier, so that no answer takes minutes. It promises no CRC-64 of a copy: whoever asked must prove it (law 3).
@@ -19,6 +19,10 @@ from backup_action.core.problem import Kind, Stop
 
 ONE: Final = 256 << 20  # bytes; up to here one request
 AT_ONCE: Final = 8  # parts of one copy
+# Refusals of the copy alone: they say nothing of what sending the bytes would meet.
+REFUSED: Final = frozenset(
+    {Kind.OSS_RIGHT, Kind.OSS_KMS, Kind.OSS_CLASS, Kind.OSS_WORM, Kind.OSS_REFUSED, Kind.OSS_MALFORMED}
+)
 
 
 async def copy(
@@ -77,13 +81,18 @@ async def _part(
     query = {"partNumber": str(number), "uploadId": upload}
     sent = {**source, "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
     answer = await bucket.call("PUT", target, query, sent, right="oss:PutObject", absent=True)
-    try:
-        etag = ET.fromstring(answer.body).findtext("ETag", "").strip('"')  # noqa: S314  (expat bounds its entities)
-    except ET.ParseError:
-        etag = ""
+    etag = etag_of(answer)
     if not etag:
         raise Stop(Kind.OSS_MALFORMED, target, reason="a copied part without ETag")
     return Written(etag, "", 0)
+
+
+def etag_of(answer: Answer) -> str:
+    """The copy's ETag, as the body of the answer says it; "" where it says none."""
+    try:
+        return ET.fromstring(answer.body).findtext("ETag", "").strip('"')  # noqa: S314  (expat bounds its entities)
+    except ET.ParseError:
+        return ""
 
 
 def _source(bucket: Bucket, key: str, etag: str, version: str = "") -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Room for the requests to one bucket: each waits here, first come first served, until one more may be under way.
+"""Limits the requests to one bucket: each waits here, first come first served, until one more may be under way.
 
-How many may be is the law's to say (`core/concurrency.py`); here it is told how each request ended. So there is no
-stampede: neither on a bucket that is throttled, nor on one that answers nobody. Those few that then ask whether OSS is
-back pause in their places before they ask: an outage that fails at once costs a run no more tries than one that hangs.
+How many may be `core/concurrency.py` says; here it is told how each request ended. So there is no stampede: neither on
+a bucket that is throttled, nor on one that answers nobody. Those few that then ask whether OSS is back pause in their
+places before they ask: an outage that fails at once costs a run no more tries than one that hangs.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from backup_action.core.concurrency import Concurrency
 T = TypeVar("T")
 
 
-class Room:
+class Limiter:
     """For all requests of one bucket, in one event loop."""
 
-    def __init__(self, law: Concurrency) -> None:
+    def __init__(self, concurrency: Concurrency) -> None:
         """Nobody is in it yet."""
-        self.law = law
+        self.concurrency = concurrency
         self._inside = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
 
     async def ask(self, once: Callable[[], Awaitable[T]], pause: float) -> T:
         """Does it after so many seconds, and when there is room."""
-        if pause and not self.law.is_away:
+        if pause and not self.concurrency.is_away:
             await asyncio.sleep(pause)
             pause = 0.0
         await self._enter()
         try:
-            if pause and self.law.is_away:
+            if pause and self.concurrency.is_away:
                 await asyncio.sleep(pause)
             return await self._heard(once)
         finally:
@@ -43,37 +43,37 @@ class Room:
             self._admit()
 
     async def _heard(self, once: Callable[[], Awaitable[T]]) -> T:
-        """Does it, and tells the law how that ended."""
-        law, clock = self.law, asyncio.get_running_loop().time
+        """Does it, and tells how that ended."""
+        concurrency, clock = self.concurrency, asyncio.get_running_loop().time
         begun = clock()
         try:
             answer = await once()
         except Refusal as refusal:
             if not refusal.is_passing:
-                law.answered(begun, clock(), wanted=self._is_wanted)
+                concurrency.answered(begun, clock(), wanted=self._is_wanted)
             elif refusal.is_throttle:
-                law.refused(begun, clock(), refusal.delay)
+                concurrency.refused(begun, clock(), refusal.delay)
             elif refusal.is_late:
-                law.timed_out(begun, clock())
+                concurrency.timed_out(begun, clock())
             else:
-                law.failed()
+                concurrency.failed()
             raise
         except TimeoutError:
-            law.timed_out(begun, clock())
+            concurrency.timed_out(begun, clock())
             raise
         except Exception:
-            law.failed()
+            concurrency.failed()
             raise
-        law.answered(begun, clock(), wanted=self._is_wanted)
+        concurrency.answered(begun, clock(), wanted=self._is_wanted)
         return answer
 
     @property
     def _is_wanted(self) -> bool:
         """Whether more would be asked for: one in eight may be between two requests."""
-        return bool(self._queue) or self._inside * 8 >= self.law.limit * 7
+        return bool(self._queue) or self._inside * 8 >= self.concurrency.limit * 7
 
     async def _enter(self) -> None:
-        if not self._queue and self._inside < self.law.open(asyncio.get_running_loop().time()):
+        if not self._queue and self._inside < self.concurrency.open(asyncio.get_running_loop().time()):
             self._inside += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -93,12 +93,12 @@ class Room:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        while self._queue and self._inside < self.law.open(now):
+        while self._queue and self._inside < self.concurrency.open(now):
             turn = self._queue.popleft()
             if not turn.done():
                 self._inside += 1
                 turn.set_result(None)
-        if self._queue and now < self.law.until:
+        if self._queue and now < self.concurrency.until:
             if self._alarm:
                 self._alarm.cancel()
-            self._alarm = loop.call_at(self.law.until, self._admit)
+            self._alarm = loop.call_at(self.concurrency.until, self._admit)

@@ -1,4 +1,4 @@
-"""Room for requests: as many as the law says, in the order in which they came, whatever becomes of each."""
+"""The limiter of requests: as many as may be, in the order in which they came, whatever becomes of each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,8 +8,8 @@ from aiohttp import web
 from ossserver import QUICK, bucket, error
 
 from backup_action.adapters.oss.data import Bucket
+from backup_action.adapters.oss.limiter import Limiter
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.adapters.oss.room import Room
 from backup_action.core.concurrency import START, Concurrency
 from backup_action.core.deadline import Deadline
 from backup_action.core.patience import Patience
@@ -22,12 +22,12 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(work(), SAFE))
 
 
-def room(ceiling: int) -> Room:
-    return Room(Concurrency(ceiling, many=1000, few=4))
+def limiter(ceiling: int) -> Limiter:
+    return Limiter(Concurrency(ceiling, many=1000, few=4))
 
 
 class Guest:
-    """What is to be done in the room: notes when it begins, and ends when it is told how."""
+    """What is to be done: notes when it begins, and ends when it is told how."""
 
     def __init__(self, name: str, begun: list[str]) -> None:
         self.name = name
@@ -46,7 +46,7 @@ async def settled() -> None:
 
 def test_no_more_than_so_many_and_first_come_first_served() -> None:
     async def work() -> None:
-        one, begun = room(2), list[str]()
+        one, begun = limiter(2), list[str]()
         guests = [Guest(name, begun) for name in "abcde"]
         tasks = [asyncio.create_task(one.ask(guest, 0)) for guest in guests]
         await settled()
@@ -71,7 +71,7 @@ def test_who_leaves_the_queue_takes_no_place(late: bool) -> None:
     """Also one that is cancelled when it has been let in, and has not gone on yet."""
 
     async def work() -> None:
-        one, begun = room(1), list[str]()
+        one, begun = limiter(1), list[str]()
         second, third, fourth = (Guest(name, begun) for name in "bcd")
         over = asyncio.Event()
 
@@ -99,7 +99,7 @@ def test_who_leaves_the_queue_takes_no_place(late: bool) -> None:
 
 def test_who_pauses_between_two_tries_takes_no_place() -> None:
     async def work() -> None:
-        one, begun = room(1), list[str]()
+        one, begun = limiter(1), list[str]()
         first, second = Guest("a", begun), Guest("b", begun)
         tasks = [asyncio.create_task(one.ask(first, SAFE)), asyncio.create_task(one.ask(second, 0))]
         await settled()
@@ -131,9 +131,9 @@ def test_when_one_is_asked_to_wait_all_wait_and_then_go_on() -> None:
 
 def test_who_waits_for_a_told_time_goes_on_though_nobody_else_moves() -> None:
     async def work() -> None:
-        one, begun = room(2), list[str]()
+        one, begun = limiter(2), list[str]()
         now = asyncio.get_running_loop().time()
-        one.law.refused(now, now, 0.05)
+        one.concurrency.refused(now, now, 0.05)
         guests = [Guest(name, begun) for name in "ab"]
         tasks = [asyncio.create_task(one.ask(guest, 0)) for guest in guests]
         await settled()
@@ -197,10 +197,10 @@ def test_a_narrow_bucket_is_met_and_when_it_is_wide_again_it_is_asked_for_more()
 
     async def work() -> None:
         async with bucket(server, Patience(first=0.01, longest=0.1)) as made:
-            law = made.attempts.law
+            concurrency = made.attempts.concurrency
             await ask(made, 600)
-            assert server.taken == 600 and law.limit <= START // 4
-            assert server.refused == law.refusals <= 2 * START
+            assert server.taken == 600 and concurrency.limit <= START // 4
+            assert server.refused == concurrency.refusals <= 2 * START
             server.most, server.high = 1000, 0
             refused = server.refused
             await ask(made, 3000)
@@ -236,22 +236,22 @@ def test_what_makes_it_ask_fewer(status: int, code: str, falls: bool) -> None:
     async def work() -> None:
         async with bucket(handler) as made:
             await made.get("k")
-            assert made.attempts.law.limit == (START // 2 if falls else START)
-            assert made.attempts.law.refusals == (falls and (status in (429, 503) or code == "SlowDown"))
+            assert made.attempts.concurrency.limit == (START // 2 if falls else START)
+            assert made.attempts.concurrency.refusals == (falls and (status in (429, 503) or code == "SlowDown"))
 
     run(work)
 
 
 def test_a_time_out_makes_it_ask_fewer() -> None:
     async def work() -> None:
-        one = room(8)
+        one = limiter(8)
 
         async def late() -> None:
             raise TimeoutError
 
         with pytest.raises(TimeoutError):
             await one.ask(late, 0)
-        assert one.law.limit == 4 and one.law.refusals == 0
+        assert one.concurrency.limit == 4 and one.concurrency.refusals == 0
 
     run(work)
 
@@ -264,6 +264,6 @@ def test_what_is_sent_and_what_comes_back_counts_as_carried() -> None:
     async def work() -> None:
         async with bucket(handler) as made:
             await made.call("PUT", "k", data=b"y" * 1000, right="oss:PutObject")
-            assert made.attempts.law.carried == 1070
+            assert made.attempts.concurrency.carried == 1070
 
     run(work)
