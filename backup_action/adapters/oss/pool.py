@@ -117,7 +117,7 @@ class Pool:
     def _look(self) -> None:
         """Ends exchanges that hear nothing."""
         loop = asyncio.get_running_loop()
-        silent = [one for one in self._busy if loop.time() - one.heard_at > self._silence]
+        silent = [one for one in self._busy if one.is_silent(loop.time(), self._silence)]
         for connection in silent:
             connection.fail(TimeoutError("no answer in time"))
         self._looking = loop.call_later(self._silence / LOOKS, self._look) if self._busy else None
@@ -139,7 +139,7 @@ class Pool:
         """To the first of the name's addresses that answers; the others are tried next."""
         loop = asyncio.get_running_loop()
         addresses = await self._addresses(host, port)
-        for at, address in enumerate(addresses):
+        for at, address in enumerate(tuple(addresses)):
             try:
                 async with asyncio.timeout(CONNECT):
                     _, connection = await loop.create_connection(Connection, address, port)
@@ -149,7 +149,7 @@ class Pool:
                     raise
                 continue
             if at:  # begin with this one the next time
-                addresses[:] = addresses[at:] + addresses[:at]
+                addresses.sort(key=lambda one: one != address)
             if secure:
                 await self._secure(connection)
             return connection
@@ -189,11 +189,12 @@ class Pool:
         connection.connection_made(transport)
 
     async def _tunnel(self, connection: Connection) -> None:
-        own = [("host", f"{self._host}:{self._port}"), *self._way.headers.items()]
-        head = request_head("CONNECT", f"{self._host}:{self._port}", own)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        own = [("host", f"{host}:{self._port}"), *self._way.headers.items()]
+        head = request_head("CONNECT", f"{host}:{self._port}", own)
         try:
             async with asyncio.timeout(CONNECT):
-                heard = await connection.ask(head, bare=True)
+                heard = await connection.ask(head, bare=True, tunnel=True)
         except OSError as error:
             raise ProxyUnreachable(*error.args) from error
         if not 200 <= heard.status < 300:
