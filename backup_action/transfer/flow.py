@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Generic, TypeVar
 
@@ -136,6 +136,13 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
             yield group
     except BaseExceptionGroup as errors:
         raise first(errors) from None
+
+
+def begin(group: asyncio.TaskGroup, work: Coroutine[None, None, R], end: Callable[[], None]) -> asyncio.Task[R]:
+    """Begins a task that holds something, which `end` gives back: also where it is cancelled before its first step."""
+    task = group.create_task(work)
+    task.add_done_callback(lambda _: end())
+    return task
 
 
 def in_time(deadline: Deadline) -> AbstractAsyncContextManager[None]:

@@ -16,6 +16,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -32,7 +33,7 @@ from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
 from backup_action.transfer.copying import Copying, Turn
-from backup_action.transfer.flow import Budget, in_time, together
+from backup_action.transfer.flow import Budget, begin, in_time, together
 from backup_action.transfer.multipart import Multipart, Uploads
 from backup_action.transfer.patching import Patching, Uncopied, layout
 from backup_action.transfer.reading import Reading
@@ -242,12 +243,6 @@ class Large:
                 except BaseException:
                     budget.give(held)
                     raise
-                tasks.append(group.create_task(_part(upload, number, data, reading.crcs[-1], budget, held)))
+                work = upload.send(number, data, reading.crcs[-1])
+                tasks.append(begin(group, work, partial(budget.give, held)))
         return [task.result() for task in tasks]
-
-
-async def _part(upload: Multipart, number: int, data: bytes, crc64: int, budget: Budget, held: int) -> Written:
-    try:
-        return await upload.send(number, data, crc64)
-    finally:
-        budget.give(held)

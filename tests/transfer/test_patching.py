@@ -62,8 +62,12 @@ def brought(
             upload = Multipart("k", await control.begin("k", {}), {}, bucket, Tally())
             with file.open("rb") as opened:
                 budget = Budget(2 * MIB)
-                parts: list[Written] = await Patching(upload, opened.fileno(), first, budget, held).parts(plan, etag)
-                assert budget.has(2 * MIB), "what was held is given back"
+                try:
+                    parts: list[Written] = await Patching(upload, opened.fileno(), first, budget, held).parts(
+                        plan, etag
+                    )
+                finally:
+                    assert budget.has(2 * MIB), "what was held is given back"
             await control.complete("k", upload.id, parts, first.entry.crc64)
             answer = await bucket.get("k")
             assert answer is not None
@@ -106,6 +110,17 @@ def test_bytes_that_changed_since_the_first_reading_are_not_taken(
         assert cloud.world.counts["oss.complete"] == 0
     else:
         assert brought(cloud, tmp_path / "f", first, MIXED, new, held) == new, "what the first reading saw"
+
+
+def test_a_stretch_that_waited_while_another_failed_keeps_nothing(cloud: Sandbox, tmp_path: Path) -> None:
+    """Its turn comes with the end of the one that fails, and its task is cancelled before its first step."""
+    new = os.urandom(SIZE)
+    (tmp_path / "f").write_bytes(new)
+    first = digested(tmp_path, racy=False)
+    with (tmp_path / "f").open("r+b") as file:
+        file.write(bytes([new[0] ^ 1]))
+    with pytest.raises(Unstable):
+        brought(cloud, tmp_path / "f", first, SENT, new)
 
 
 @pytest.mark.parametrize(
