@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-from test_pool import OK, body, served
+from test_pool import OK, Talk, body, served
+from tls_front import Authority
 
 from backup_action.adapters.oss.connection import Ended, Heard, MalformedAnswer
 from backup_action.adapters.oss.pool import Pool
@@ -24,8 +28,23 @@ async def many(number: int = 100, pause: float = 0.0) -> AsyncIterator[memoryvie
         yield memoryview(bytes(1 << 18))
 
 
+@contextlib.asynccontextmanager
+async def securely(talk: Talk, folder: Path) -> AsyncIterator[Pool]:
+    """The same with TLS."""
+    authority, context = Authority(folder), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.certificate())
+    async with await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context) as server:
+        at = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        pool = Pool(at, Way(ca_bundle=str(authority.bundle)), 4, 600.0)
+        yield pool
+        pool.close()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("in_pieces", [True, False])
-def test_a_refusal_counts_at_once_though_the_server_reads_no_further(in_pieces: bool) -> None:
+def test_a_refusal_counts_at_once_though_the_server_reads_no_further(
+    in_pieces: bool, secure: bool, tmp_path: Path
+) -> None:
     """And what was not sent of the request is never in front of the next one."""
     asked = 0
 
@@ -42,7 +61,8 @@ def test_a_refusal_counts_at_once_though_the_server_reads_no_further(in_pieces: 
                 writer.close()
 
     async def work() -> tuple[Heard, Heard]:
-        async with served(talk, silence=600.0) as pool, asyncio.timeout(5):
+        serving = securely(talk, tmp_path) if secure else served(talk, silence=600.0)
+        async with serving as pool, asyncio.timeout(5):
             sent = many() if in_pieces else bytes(SIZE)
             first = await pool.ask("PUT", "/x", {"content-length": str(SIZE)}, sent)
             assert pool.idle == 0

@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._came = 0  # bytes of an answer
         self.is_fresh = True  # no exchange yet
         self._transport: asyncio.Transport
+        self._layers: list[asyncio.Transport] = []  # TLS counts nothing of what waits below it
         self._lost = False
         self._keep = False  # whether another exchange may follow
         self._size = 0  # bytes that came of a head, or of what follows it in chunks
@@ -114,7 +115,9 @@ class Connection(asyncio.Protocol):
             if self._done.done() and not self._done.cancelled():
                 self._done.exception()  # what else went wrong is told: asyncio need not tell of this
             self._done, self.is_fresh = None, False
-        if self._transport.get_write_buffer_size():  # refused before all was sent: who knows whether it is ever read
+        if any(
+            one.get_write_buffer_size() for one in self._layers
+        ):  # refused before all was sent: who knows whether it is ever read
             self._keep = False
             self._transport.abort()
         elif not self._keep and not tunnel:
@@ -149,6 +152,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._transport = transport
+        self._layers.append(transport)
         transport.set_write_buffer_limits(1)  # what a socket does not take at once waits uncopied
 
     def pause_writing(self) -> None:  # noqa: D102
