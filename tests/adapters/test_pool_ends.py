@@ -198,6 +198,15 @@ def test_a_tunnel_to_an_address_of_ipv6_names_it_in_brackets() -> None:
     assert head.startswith(b"CONNECT [2001:db8::1]:8443 HTTP/1.1\r\nhost: [2001:db8::1]:8443\r\n")
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+@pytest.mark.parametrize("is_proxy", [False, True])
+def test_what_can_be_no_name_of_a_host_is_one_that_cannot_be_resolved(host: str, is_proxy: bool) -> None:
+    pool = Pool("http://there.example", Way(f"http://{host}:80"), 1) if is_proxy else Pool(f"http://{host}", DIRECT, 1)
+    with pytest.raises(OSError) as told:
+        asyncio.run(pool.ask("GET", "/x", {}))
+    assert "the name cannot be resolved" in reason.of(told.value).text
+
+
 def test_who_meets_a_dead_address_later_than_others_still_comes_to_the_next() -> None:
     """The first to find the address that answers puts it first; that hides it from nobody who is still trying."""
 

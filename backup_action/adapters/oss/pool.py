@@ -168,7 +168,10 @@ class Pool:
 
     @staticmethod
     async def _resolve(host: str, port: int) -> list[str]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:  # a part of the name is empty, or of more than 63 characters
+            raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
         return list(dict.fromkeys(str(one[4][0]) for one in found))
 
     async def _secure(self, connection: Connection) -> None:
