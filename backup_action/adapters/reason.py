@@ -69,6 +69,8 @@ def _text(met: list[BaseException], names: set[str]) -> str:
             return "timed out"
         if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
             return os.strerror(one.errno).lower()
+    if "MalformedAnswer" in names:  # of `oss.connection`
+        return "what came is no answer of HTTP"
     return "the connection ended too early" if names & _EARLY else ""
 
 

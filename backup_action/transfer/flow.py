@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Generic, TypeVar
 
@@ -41,10 +41,6 @@ class Budget:
                 self.give(size)
             raise
         return size
-
-    def lend(self, size: int, task: asyncio.Task[R]) -> None:
-        """Has what `take` gave given back when the task ends: it may be ended before a line of its own has run."""
-        task.add_done_callback(lambda _: self.give(size))
 
     def has(self, size: int) -> bool:
         """Whether `take` would not wait."""
@@ -140,6 +136,13 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
             yield group
     except BaseExceptionGroup as errors:
         raise first(errors) from None
+
+
+def begin(group: asyncio.TaskGroup, work: Coroutine[None, None, R], end: Callable[[], None]) -> asyncio.Task[R]:
+    """Begins a task that holds something, which `end` gives back: also where it is cancelled before its first step."""
+    task = group.create_task(work)
+    task.add_done_callback(lambda _: end())
+    return task
 
 
 def in_time(deadline: Deadline) -> AbstractAsyncContextManager[None]:

@@ -16,6 +16,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -31,7 +32,7 @@ from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.tally import Tally
 from backup_action.transfer.copying import Copying, Turn
-from backup_action.transfer.flow import Budget, in_time, together
+from backup_action.transfer.flow import Budget, begin, in_time, together
 from backup_action.transfer.multipart import Multipart, Uploads
 from backup_action.transfer.patching import Patching, Uncopied, layout
 from backup_action.transfer.reading import Reading
@@ -240,7 +241,7 @@ class Large:
                 except BaseException:
                     budget.give(held)
                     raise
-                tasks.append(group.create_task(upload.send(number, data, reading.crcs[-1])))
-                budget.lend(held, tasks[-1])
-                del data  # only its task holds it
+                work = upload.send(number, data, reading.crcs[-1])
+                tasks.append(begin(group, work, partial(budget.give, held)))
+                del data, work  # only its task holds it
         return [task.result() for task in tasks]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Final
 
 from backup_action.adapters.files.read import Content, Unstable, crc64, pieces
@@ -21,7 +22,7 @@ from backup_action.adapters.oss.stream import Stream, Unread
 from backup_action.core import parts
 from backup_action.core.parts import HELD_MAX, Stretch
 from backup_action.core.problem import Kind, Stop
-from backup_action.transfer.flow import Budget, together
+from backup_action.transfer.flow import Budget, begin, together
 from backup_action.transfer.multipart import Multipart
 
 AT_ONCE: Final = 8  # stretches of one file that are copied, or read as they are sent
@@ -59,22 +60,20 @@ class Patching:
         tasks = []
         async with together() as group:
             for number, stretch in enumerate(plan, 1):
-                tasks.append(await self._begun(group, number, stretch, source))
+                work, end = await self._turn(number, stretch, source)
+                tasks.append(begin(group, work, end))
         return [task.result() for task in tasks]
 
-    async def _begun(
-        self, group: asyncio.TaskGroup, number: int, stretch: Stretch, source: str
-    ) -> asyncio.Task[Written]:
-        """Waits until a stretch may be begun, and begins it."""
+    async def _turn(
+        self, number: int, stretch: Stretch, source: str
+    ) -> tuple[Coroutine[None, None, Written], Callable[[], None]]:
+        """Waits until a stretch may be begun; what brings it, and what lets the next one begin."""
         if stretch.copied or stretch.size > self._held:
             await self._gate.acquire()
-            return group.create_task(
-                self._copy(number, stretch, source) if stretch.copied else self._stream(number, stretch)
-            )
+            work = self._copy(number, stretch, source) if stretch.copied else self._stream(number, stretch)
+            return work, self._gate.release
         held = await self._budget.take(stretch.size)
-        task = group.create_task(self._send(number, stretch))
-        self._budget.lend(held, task)
-        return task
+        return self._send(number, stretch), partial(self._budget.give, held)
 
     async def _copy(self, number: int, stretch: Stretch, source: str) -> Written:
         try:
@@ -87,8 +86,6 @@ class Patching:
             if stop.problem.kind in REFUSED:
                 raise Uncopied(stop) from None
             raise
-        finally:
-            self._gate.release()
 
     async def _stream(self, number: int, stretch: Stretch) -> Written:
         expected = self._crc64(stretch)
@@ -97,8 +94,6 @@ class Patching:
             return await self._upload.send(number, Stream(stretch.size, expected, read), expected)
         except Unread as error:
             raise error.error or Unstable(Kind.FILE_CHANGING) from None
-        finally:
-            self._gate.release()
 
     async def _send(self, number: int, stretch: Stretch) -> Written:
         data = await asyncio.to_thread(self._bytes, stretch)

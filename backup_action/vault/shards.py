@@ -15,7 +15,6 @@ the source by then: a group that is older goes on from a snapshot that is no lon
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -137,7 +136,7 @@ class Shards:
             raise self._damaged(name, error) from None
 
     async def _write(self, name: str, data: bytes, *, is_ours: bool = False) -> None:
-        """Writes an object once; what stands there already must be this one, by its listing. Raises Stop.
+        """Writes an object once; what stands there already must be this one. Raises Stop.
 
         `is_ours`: nobody else writes that name, so it is this one, though its answer was lost, or it came badly.
         """
@@ -147,9 +146,8 @@ class Shards:
         except Stop as stop:
             if stop.problem.facts.get("code") != "FileAlreadyExists":
                 raise
-            objects, _ = await self._vault.bucket.page(key, "", 1)
-            md5 = hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
-            is_this = [(one.key, one.etag.upper()) for one in objects] == [(key, md5)]
+            there = await self._vault.bucket.get(key, first=len(data) + 1)
+            is_this = there is not None and there.body == data  # its ETag need not be an MD5
             if not is_this and not is_ours:
                 raise Stop(Kind.LEASE_HELD, key, owner=f"{self.group} {name}") from None
             if not is_this:

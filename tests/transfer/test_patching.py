@@ -111,6 +111,17 @@ def test_bytes_that_changed_since_the_first_reading_are_not_taken(
         assert brought(cloud, tmp_path / "f", first, MIXED, new, held) == new, "what the first reading saw"
 
 
+def test_a_stretch_that_waited_while_another_failed_keeps_nothing(cloud: Sandbox, tmp_path: Path) -> None:
+    """Its turn comes with the end of the one that fails, and its task is cancelled before its first step."""
+    new = os.urandom(SIZE)
+    (tmp_path / "f").write_bytes(new)
+    first = digested(tmp_path, racy=False)
+    with (tmp_path / "f").open("r+b") as file:
+        file.write(bytes([new[0] ^ 1]))
+    with pytest.raises(Unstable):
+        brought(cloud, tmp_path / "f", first, SENT, new)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "raised"),
     [

@@ -16,6 +16,8 @@ import httptools
 
 HEAD_MAX: Final = 64 << 10  # bytes of an answer's head
 ERROR_MAX: Final = 64 << 10  # bytes of an error's body that are worth reading
+PATIENT: Final = 2  # silences that an answer may take whatever comes of it
+DRIP: Final = 256  # bytes a second of an answer that takes longer; 128 at a time pass through a line of 32 KB/s
 
 
 class Ended(ConnectionError):
@@ -47,6 +49,12 @@ class Heard:
     status: int = 0
     headers: Headers = field(default_factory=Headers)
     parts: list[bytes] = field(default_factory=list)
+    size: int = 0  # bytes of them all: to add them up at each of many small parts would take minutes
+
+    def take(self, part: bytes) -> None:
+        """Adds one."""
+        self.parts.append(part)
+        self.size += len(part)
 
 
 class Connection(asyncio.Protocol):
@@ -54,9 +62,11 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         """Is used once `connection_made` was called."""
-        self.heard_at = math.inf  # by the loop's clock: when the request was sent, or something of its answer came
+        self._sent_at = self._heard_at = math.inf  # by the loop's clock: the request, and the last of its answer
+        self._came = 0  # bytes of an answer
         self.is_fresh = True  # no exchange yet
         self._transport: asyncio.Transport
+        self._layers: list[asyncio.Transport] = []  # TLS counts nothing of what waits below it
         self._lost = False
         self._keep = False  # whether another exchange may follow
         self._size = 0  # bytes that came of a head, or of what follows it in chunks
@@ -81,13 +91,17 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return not self._lost and not self._transport.is_closing() and (self.is_fresh or self._keep)
 
-    async def ask(
-        self, head: bytes, body: bytes | AsyncIterator[memoryview] = b"", *, bare: bool = False, stays: bool = False
-    ) -> Heard:
-        """One exchange. `bare`: the answer has no body, and `stays`: it does not end the connection, whatever its head
-        says. Raises OSError.
+    def is_silent(self, now: float, silence: float) -> bool:
+        """Whether nothing was heard for so many seconds since the request was sent, or so little that it is a drip."""
+        return now - self._heard_at > silence or now - self._sent_at > silence * PATIENT + self._came / DRIP
 
-        The body stops where the server answers before it has all of it.
+    async def ask(
+        self, head: bytes, body: bytes | AsyncIterator[memoryview] = b"", *, bare: bool = False, tunnel: bool = False
+    ) -> Heard:
+        """One exchange. `bare`: the answer has no body, whatever its head says. Raises OSError.
+
+        The body stops where the server answers before it has all of it. `tunnel`: what follows the answer is another
+        protocol's, so it stays open though the answer says "close", or is of HTTP/1.0, as those of many proxies.
         """
         loop = asyncio.get_running_loop()
         self._begin(loop.create_future(), bare)
@@ -97,15 +111,22 @@ class Connection(asyncio.Protocol):
                 self._transport.write(head + body if body else head)
             else:
                 await self._send(head, body)
-            self.heard_at = loop.time()
+            self._sent_at = self._heard_at = loop.time()
             heard = await self._done
         except BaseException:
             self._keep = False
             self._transport.abort()
             raise
         finally:
+            if self._done.done() and not self._done.cancelled():
+                self._done.exception()  # what else went wrong is told: asyncio need not tell of this
             self._done, self.is_fresh = None, False
-        if not self._keep and not stays:
+        if any(
+            one.get_write_buffer_size() for one in self._layers
+        ):  # refused before all was sent: who knows whether it is ever read
+            self._keep = False
+            self._transport.abort()
+        elif not self._keep and not tunnel:
             self.close()
         return heard
 
@@ -137,6 +158,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._transport = transport
+        self._layers.append(transport)
         transport.set_write_buffer_limits(1)  # what a socket does not take at once waits uncopied
 
     def pause_writing(self) -> None:  # noqa: D102
@@ -146,7 +168,9 @@ class Connection(asyncio.Protocol):
         self._may_write.set()
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
-        self.heard_at = asyncio.get_running_loop().time()
+        if self._heard_at < math.inf:  # else the request is still being sent, whatever is said of it meanwhile
+            self._heard_at = asyncio.get_running_loop().time()
+        self._came += len(data)
         if self._done is None or self._done.done():
             self.fail(MalformedAnswer("more than was asked for"))
         elif self._left:
@@ -170,9 +194,9 @@ class Connection(asyncio.Protocol):
         self._done, self._bare = done, bare
         self._heard = Heard()
         self._left = 0  # bytes of a body of known length that are still to come
-        self._size = 0
+        self._size = self._came = 0
         self._is_open = self._keep = False
-        self.heard_at = math.inf
+        self._sent_at = self._heard_at = math.inf
         self._parser = httptools.HttpResponseParser(self)
 
     def _parse(self, data: bytes) -> None:
@@ -180,7 +204,7 @@ class Connection(asyncio.Protocol):
         self._size += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.fail(MalformedAnswer(type(error).__name__))
             return
         if not self._heard.status and self._size > HEAD_MAX:
@@ -191,7 +215,7 @@ class Connection(asyncio.Protocol):
         if self._left < 0:
             self.fail(MalformedAnswer("more than was asked for"))
             return
-        self._heard.parts.append(data)
+        self._heard.take(data)
         if self._left:
             self._end_if_enough()
         else:
@@ -199,13 +223,14 @@ class Connection(asyncio.Protocol):
 
     def _end_if_enough(self) -> None:
         """An error's body is read no further than it is worth; what would follow is in the way of another answer."""
-        if self._heard.status >= 300 and sum(map(len, self._heard.parts)) >= ERROR_MAX:
+        if self._heard.status >= 300 and self._heard.size >= ERROR_MAX:
             self._keep = False
             self._end()
 
     def _end(self) -> None:
         if self._done is not None and not self._done.done():
             self._done.set_result(self._heard)
+            self._may_write.set()  # whoever sends need not wait until a server that has answered reads on
 
     # What httptools tells.
 
@@ -247,7 +272,7 @@ class Connection(asyncio.Protocol):
         if self._left:
             self._take(data)
             return
-        self._heard.parts.append(data)
+        self._heard.take(data)
         self._end_if_enough()
 
     def on_message_complete(self) -> None:  # noqa: D102

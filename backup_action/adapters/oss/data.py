@@ -226,7 +226,7 @@ class Bucket:
                 signed["content-length"] = str(len(body))
             self._sending.head(method, target, signed)
             whole = bytes(body) if isinstance(body, Body) and turn is None and len(body) <= PIECE else None
-            if whole is not None and len(whole) <= QUICK and not self.attempts.way.proxy:
+            if whole is not None and len(whole) <= QUICK:
                 return _good(await self._pool.ask(method, target, signed, whole))  # it fits into the socket
             async with asyncio.timeout(SILENCE * 2 + len(body) / SLOWEST) as limit:
                 pieces = turn.pieces(limit) if turn else in_pieces(body) if whole is None else whole

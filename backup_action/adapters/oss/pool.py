@@ -117,7 +117,7 @@ class Pool:
     def _look(self) -> None:
         """Ends exchanges that hear nothing."""
         loop = asyncio.get_running_loop()
-        silent = [one for one in self._busy if loop.time() - one.heard_at > self._silence]
+        silent = [one for one in self._busy if one.is_silent(loop.time(), self._silence)]
         for connection in silent:
             connection.fail(TimeoutError("no answer in time"))
         self._looking = loop.call_later(self._silence / LOOKS, self._look) if self._busy else None
@@ -168,7 +168,10 @@ class Pool:
 
     @staticmethod
     async def _resolve(host: str, port: int) -> list[str]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:  # a part of the name is empty, or of more than 63 characters
+            raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
         return list(dict.fromkeys(str(one[4][0]) for one in found))
 
     async def _secure(self, connection: Connection) -> None:
@@ -189,11 +192,12 @@ class Pool:
         connection.connection_made(transport)
 
     async def _tunnel(self, connection: Connection) -> None:
-        own = [("host", f"{self._host}:{self._port}"), *self._way.headers.items()]
-        head = request_head("CONNECT", f"{self._host}:{self._port}", own)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        own = [("host", f"{host}:{self._port}"), *self._way.headers.items()]
+        head = request_head("CONNECT", f"{host}:{self._port}", own)
         try:
             async with asyncio.timeout(CONNECT):
-                heard = await connection.ask(head, bare=True, stays=True)  # many proxies say HTTP/1.0, or "close"
+                heard = await connection.ask(head, bare=True, tunnel=True)
         except OSError as error:
             raise ProxyUnreachable(*error.args) from error
         if not 200 <= heard.status < 300:
