@@ -177,7 +177,8 @@ class Packing:
         for slot, item, found in batch:
             if self._stopped():
                 raise Stop(Kind.INTERRUPTED)
-            content = read(found, self._openers.mine(), found.size + GROWTH, self._stopped, from_disk=item.reread)
+            opener, limit = self._openers.mine(), found.size + GROWTH
+            content = read(found, opener, limit, self._stopped, from_disk=item.reread, known=item.known)
             names, new = [], 0
             if isinstance(content, Content) and is_known(item, content.entry):
                 assert item.known is not None  # noqa: S101  (`is_known`)

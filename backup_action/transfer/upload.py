@@ -180,8 +180,11 @@ class Upload:
     def _contents(self, batch: list[Item]) -> list[Content | Problem]:
         """In a reader's thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
         opener = self._openers.mine()
-        files = [(item.found, item.reread) for item in batch if item.found]
-        return [read(one, opener, max(one.size, GROWTH), self._stopped, from_disk=again) for one, again in files]
+        return [
+            read(one, opener, max(one.size, GROWTH), self._stopped, from_disk=item.reread, known=item.known)
+            for item in batch
+            if (one := item.found)
+        ]
 
     async def _send(self, job: _Job) -> None:
         """In a worker: one small file."""

@@ -59,16 +59,18 @@ class Unstable(Exception):
 
 
 def read(
-    found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] = bool, *, from_disk: bool = False
-) -> Content | Problem:
+    found: Found, opener: Opener, limit: int, stopped: Callable[[], bool] = bool, *, from_disk: bool = False,
+    known: Entry | None = None,
+) -> Content | Problem:  # fmt: skip
     """The file as it is now: with its bytes where it has at most `limit`, else digested only.
 
-    `from_disk`: not from the page cache, as far as the platform can be asked for that.
+    `from_disk`: not from the page cache, as far as the platform can be asked for that. `known` is what the snapshot
+    before has under its path: what was said of that content need not be found out again.
     """
     try:
         for attempt in range(TRIES):
             try:
-                return _once(found, opener, limit, stopped, from_disk=from_disk)
+                return _once(found, opener, limit, stopped, from_disk=from_disk, known=known)
             except Unstable as error:
                 if error.kind is not Kind.FILE_CHANGING or attempt == TRIES - 1:
                     raise
@@ -90,7 +92,9 @@ def unread(found: Found, opener: Opener, error: OSError) -> Problem:
     return Problem(kind, opener.name(found.root, found.inner), {"reason": error.strerror or type(error).__name__})
 
 
-def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool], *, from_disk: bool = False) -> Content:
+def _once(
+    found: Found, opener: Opener, limit: int, stopped: Callable[[], bool], *, from_disk: bool, known: Entry | None
+) -> Content:
     handle = opener.open(found.root, found.inner)
     try:
         if from_disk:
@@ -103,7 +107,9 @@ def _once(found: Found, opener: Opener, limit: int, stopped: Callable[[], bool],
             if racy and data != _again(handle, before.st_size):
                 raise Unstable(Kind.FILE_CHANGING)
             read_as = entry(now, hashlib.sha256(data).hexdigest(), crc64(data), racy=racy)
-            content = Content(msgspec.structs.replace(read_as, dense=is_dense(now.path, data)), data)
+            same = known if known is not None and known.sha256 == read_as.sha256 else None
+            dense = same.dense if same else is_dense(now.path, data)
+            content = Content(msgspec.structs.replace(read_as, dense=dense), data)
         else:
             content = _digest(handle, now, racy, stopped)
         if identity(os.fstat(handle)) != identity(before):
