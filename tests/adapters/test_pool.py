@@ -177,6 +177,25 @@ def test_bytes_behind_an_answer_never_become_the_next_one(more: list[bytes]) -> 
     assert server.connections == 2
 
 
+def test_more_than_the_head_told_of_ends_the_exchange() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(FIVE[:-2])
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.write(b"lomore")
+            await reader.read()
+        writer.close()
+
+    async def work() -> None:
+        async with served(talk) as pool, asyncio.timeout(5):
+            await pool.ask("GET", "/x", {})
+
+    with pytest.raises(MalformedAnswer):
+        asyncio.run(work())
+
+
 def test_a_connection_that_the_server_gave_up_costs_no_failure() -> None:
     heard, server = asked(FIVE, None, FIVE, times=2)
     assert [body(one) for one in heard] == [b"hello", b"hello"]
