@@ -490,7 +490,7 @@ def test_a_background_process_does_not_survive_the_job(bench):
 
 
 def test_a_process_that_shows_no_environment_yet_does_not_survive_either():
-    script = f"sleep 0.3; exec env {step_process.TRACKING}=github_late sleep 600"
+    script = f"sleep 0.3; export {step_process.TRACKING}=github_late; exec sleep 600"  # with no program in between
     with subprocess.Popen(["/bin/sh", "-c", script], env={}) as process:
         try:
             assert step_process.end_orphans("github_late", patience=20) == [process.pid]
