@@ -52,7 +52,7 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def served(talk: Talk, most: int = 4, silence: float = 60.0) -> AsyncIterator[Pool]:
+async def served(talk: Talk, most: int = 4, silence: float = 60.0, idle: float = 15.0) -> AsyncIterator[Pool]:
     talks: set[asyncio.Task[None]] = set()
 
     async def whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,7 +64,7 @@ async def served(talk: Talk, most: int = 4, silence: float = 60.0) -> AsyncItera
         talks.add(asyncio.ensure_future(whole(reader, writer)))
 
     async with await asyncio.start_server(begin, "127.0.0.1", 0) as server:
-        pool = Pool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", DIRECT, most, silence)
+        pool = Pool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", DIRECT, most, silence, idle)
         try:
             yield pool
         finally:
@@ -194,6 +194,45 @@ def test_more_than_the_head_told_of_ends_the_exchange() -> None:
 
     with pytest.raises(MalformedAnswer):
         asyncio.run(work())
+
+
+def test_a_head_without_an_end_is_given_up_though_the_server_goes_on() -> None:
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        with contextlib.suppress(OSError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK)
+            while sent < 64 * HEAD_MAX:
+                writer.write(b"X-More: and more\r\n" * 64)
+                sent += 64 * 18
+                await writer.drain()
+                await asyncio.sleep(0)
+            await reader.read()
+        writer.close()
+
+    async def work() -> None:
+        async with served(talk) as pool, asyncio.timeout(10):
+            await pool.ask("GET", "/x", {})
+
+    with pytest.raises(MalformedAnswer):
+        asyncio.run(work())
+    assert sent < 64 * HEAD_MAX
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(15.0, 1), (0.02, 2)])
+def test_a_connection_that_was_long_unused_is_not_trusted(idle: float, connections: int) -> None:
+    server = Server(FIVE, FIVE)
+
+    async def work() -> None:
+        async with served(server.talk, idle=idle) as pool:
+            await pool.ask("GET", "/x", {})
+            await asyncio.sleep(0.1)
+            await pool.ask("GET", "/x", {})
+
+    asyncio.run(work())
+    assert server.connections == connections
 
 
 def test_a_connection_that_the_server_gave_up_costs_no_failure() -> None:

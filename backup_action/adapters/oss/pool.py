@@ -42,9 +42,10 @@ class ProxyRefused(ConnectionError):
 class Pool:
     """To one server, for one event loop. Its methods raise OSError."""
 
-    def __init__(self, address: str, way: Way, most: int, silence: float = SILENCE) -> None:
-        """`address` is `http(s)://host[:port]`; `most` connections at a time; `silence` in seconds."""
+    def __init__(self, address: str, way: Way, most: int, silence: float = SILENCE, idle: float = IDLE) -> None:
+        """`address` is `http(s)://host[:port]`; `most` connections at a time; `silence` and `idle` in seconds."""
         self._silence = silence
+        self._longest_idle = idle
         parts = urlsplit(address)
         self._is_secure = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port or (443 if self._is_secure else 80)
@@ -106,7 +107,7 @@ class Pool:
 
     def _used(self) -> Connection | None:
         """The connection that was used last, if it is still good."""
-        oldest = asyncio.get_running_loop().time() - IDLE
+        oldest = asyncio.get_running_loop().time() - self._longest_idle
         while self._idle:
             since, connection = self._idle.pop()
             if since >= oldest and connection.is_usable:
