@@ -210,7 +210,7 @@ class Upload:
         if known is None or self._safe is None or self._safe.history.is_on or known.has_version:
             return item
         answer = await self._vault.bucket.head(self._vault.prefix + known.place)
-        is_there = answer is not None and answer.headers.get("ETag", "").strip('"') == known.etag
+        is_there = answer is not None and answer.etag == known.etag
         return item if is_there else msgspec.structs.replace(item, known=None)
 
     async def _put(self, job: _Job) -> Written:

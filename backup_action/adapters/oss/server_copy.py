@@ -52,8 +52,8 @@ async def copy_parts(
 
     async def one(number: int, start: int) -> Written:
         async with gate:
-            told, most = _source(control.data, source, etag, version), min(part, size - start)
-            return await _part(control.data, told, target, upload, number, start, most)
+            most = min(part, size - start)
+            return await copy_part(control.data, source, etag, target, upload, number, start, most, version)
 
     async with control.ending(target, upload):
         tasks = [asyncio.ensure_future(one(n, start)) for n, start in enumerate(range(0, size, part), 1)]
@@ -66,20 +66,15 @@ async def copy_parts(
 
 
 async def copy_part(
-    bucket: Bucket, source: str, etag: str, target: str, upload: str, number: int, start: int, size: int
-) -> Written:
+    bucket: Bucket, source: str, etag: str, target: str, upload: str, number: int, start: int, size: int,
+    version: str = "",
+) -> Written:  # fmt: skip
     """Copies `size` bytes from `start` as one part. Without a CRC-64 of its own: that of the whole object proves it.
 
     Raises Stop, or Refusal where there is no source.
     """
-    return await _part(bucket, _source(bucket, source, etag), target, upload, number, start, size)
-
-
-async def _part(
-    bucket: Bucket, source: Mapping[str, str], target: str, upload: str, number: int, start: int, size: int
-) -> Written:
     query = {"partNumber": str(number), "uploadId": upload}
-    sent = {**source, "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
+    sent = {**_source(bucket, source, etag, version), "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
     answer = await bucket.call("PUT", target, query, sent, right="oss:PutObject", absent=True)
     etag = etag_of(answer)
     if not etag:
