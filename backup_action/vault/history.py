@@ -20,7 +20,7 @@ from backup_action.adapters.oss.refusal import Refusal
 from backup_action.adapters.oss.server_copy import ONE, copy, copy_parts
 from backup_action.core.address import CATALOGUE
 from backup_action.core.entry import Entry
-from backup_action.core.parts import HELD_MAX, PARTS_MAX
+from backup_action.core.parts import HELD_MAX, PARTS_MAX, part_size
 from backup_action.core.problem import Kind, Stop
 from backup_action.vault.catalogue import Vault
 
@@ -126,7 +126,7 @@ class History:
 
     async def _pieces(self, old: Entry, source: str) -> AsyncIterator[bytes]:
         """The content, a stretch at a time; at its end raises Stop where it is not what the snapshot says."""
-        sha, size = hashlib.sha256(), max(STRETCH, -(-old.size // PARTS_MAX))
+        sha, size = hashlib.sha256(), part_size(old.size, STRETCH)
         for start in range(0, old.size, size):
             piece = await self._bucket.stretch(source, start, min(size, old.size - start), old.etag)
             sha.update(piece)

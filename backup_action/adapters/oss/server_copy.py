@@ -14,7 +14,7 @@ from typing import Final
 from backup_action.adapters.oss import signature
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Answer, Bucket, Written
-from backup_action.core.parts import PARTS_MAX
+from backup_action.core.parts import part_size
 from backup_action.core.problem import Kind, Stop
 
 ONE: Final = 256 << 20  # bytes; up to here one request
@@ -47,7 +47,7 @@ async def copy_parts(
 ) -> Written:  # fmt: skip
     """Copies it part by part; the whole is proven by its CRC-64. Raises Stop, or Refusal where there is no source."""
     upload = await control.begin(target, headers)
-    part = max(ONE, -(-size // PARTS_MAX))
+    part = part_size(size, ONE)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, start: int) -> Written:
