@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from backup_action.core.entry import BLOCK, Blocks
+
 # Bytes. A smaller body goes out with its headers in about one flight of TCP (ten segments, RFC 6928): its PUT takes no
 # longer than a copy, costs as much, and proves itself.
 FROM: Final = 16 << 10
@@ -30,6 +32,14 @@ class Source(msgspec.Struct, frozen=True, array_like=True):
     size: int
 
 
+def mark(size: int, first: bytes = b"") -> bytes:
+    """What a large file shows before it is read: its size, and the XXH3-128 of its first block, where that is known.
+
+    Files that are the same have the same mark; of those with one mark few are different.
+    """
+    return size.to_bytes(_SIZE, "big") + first
+
+
 class _Line(msgspec.Struct):
     """An entry's line (`core.entry`), as far as it says what lies under its key: only then has it an ETag."""
 
@@ -40,8 +50,16 @@ class _Line(msgspec.Struct):
     sha256: str = ""
     version: str = ""
     etag: str = ""
+    blocks: Blocks | None = None
+
+    @property
+    def first(self) -> bytes:
+        """XXH3-128 of its first block; of the largest files, whose blocks are larger, it is not asked for."""
+        return self.blocks.digests[:_DIGEST] if self.blocks and self.blocks.size == BLOCK else b""
 
 
+_SIZE: Final = 8  # bytes of a size in a mark
+_DIGEST: Final = 16  # bytes of an XXH3-128
 _read = msgspec.json.Decoder(_Line).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Source).decode
@@ -55,7 +73,7 @@ class Sources:
         self._most = most
         self._least = FROM  # bytes of the smallest content that is taken in
         self._packed: dict[bytes, bytes] = {}  # by SHA-256
-        self._sizes: set[int] = set()  # of what is held, or was
+        self._marks: set[bytes] = set()  # of what is held, or was
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -67,20 +85,21 @@ class Sources:
         """
         for line in map(_read, lines):
             if line.size >= self._least and line.etag and bytes.fromhex(line.sha256) not in self._packed:
-                self.add(line.sha256, Source(line.key or line.place or line.path, line.etag, line.version, line.size))
+                key = line.key or line.place or line.path
+                self.add(line.sha256, Source(key, line.etag, line.version, line.size), line.first)
 
-    def add(self, sha256: str, source: Source) -> None:
-        """Takes in one, in the place of what was known for that content."""
+    def add(self, sha256: str, source: Source, first: bytes = b"") -> None:
+        """Takes in one, in the place of what was known for that content. `first` is for its mark."""
         if source.size < self._least:
             return
         self._packed[bytes.fromhex(sha256)] = _pack(source)
-        self._sizes.add(source.size)
+        self._marks.add(mark(source.size, first))
         if len(self._packed) > self._most:
             self._halve()
 
-    def has_size(self, size: int) -> bool:
-        """Whether a content of just this size may be found: without it no file needs to be hashed for that."""
-        return size in self._sizes
+    def expects(self, size: int, first: bytes) -> bool:
+        """Whether a content of this mark may be found: without it no file needs to be hashed for that."""
+        return mark(size, first) in self._marks or mark(size) in self._marks
 
     def find(self, sha256: str, size: int) -> Source | None:
         """Where a content lies."""
@@ -104,5 +123,6 @@ class Sources:
             room -= size == middle
             if size > middle or (size == middle and room >= 0):
                 kept[name] = packed
-        self._packed, self._sizes = kept, set(sizes[len(sizes) // 2 :])
+        self._packed = kept
+        self._marks = {one for one in self._marks if int.from_bytes(one[:_SIZE], "big") >= middle}
         self._least = middle + 1

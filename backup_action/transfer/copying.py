@@ -5,7 +5,8 @@ run itself wrote. Files that are on their way at the same moment wait for one an
 Where a copy fails, the bytes are sent; what was refused or not proven is told once, with the number of such files.
 
 The parent's entries are read a second time only when something comes that could be a copy: see `core.sources` for
-what that takes. A large file is read before it is sent only where something of just its size is known or on its way.
+what that takes. A large file is read before it is sent only where something of its size, and of the same first block,
+is known or on its way.
 Small files and large ones do not wait for each other: small ones hold the memory that large ones wait for.
 """
 
@@ -24,7 +25,7 @@ from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Problem
 from backup_action.core.snapshot import Snapshot
-from backup_action.core.sources import FROM, Source, Sources
+from backup_action.core.sources import FROM, Source, Sources, mark
 from backup_action.core.tally import Tally
 from backup_action.core.thaw import FROZEN
 from backup_action.transfer.flow import in_time
@@ -43,8 +44,8 @@ class Copying:
         self.is_on = storage_class not in FROZEN
         self.deadline = deadline
         self.index = Sources()
-        self.flights: dict[str, asyncio.Event] = {}  # what is being sent, by the names that turns hold
-        self.coming: Counter[int] = Counter()  # large files among that, by size
+        self.flights: dict[bytes, asyncio.Event] = {}  # what is being sent, by the names that turns hold
+        self.coming: Counter[bytes] = Counter()  # large files among that, by mark
         self.refused = 0  # files that were sent though the bucket has their content
         self._copies = copies
         self._parent = parent
@@ -66,15 +67,15 @@ class Copying:
             turn.end()
 
     @asynccontextmanager
-    async def large(self, unread: int) -> AsyncIterator[Turn]:
-        """A large file's turn. `unread`: its size, where it is not to be read before it is sent if that can be."""
-        turn = Turn(self, is_large=True)
+    async def large(self, size: int, first: bytes, *, is_read: bool) -> AsyncIterator[Turn]:
+        """A large file's turn. `first`: the XXH3-128 of its first block; `is_read`: it is read before it is sent."""
+        turn = Turn(self, first, is_large=True)
         try:
-            if unread >= FROM and self.is_on and not self.is_over:
+            if size >= FROM and self.is_on and not is_read and not self.is_over:
                 await self.learn()
-                turn.is_expected = self.index.has_size(unread) or bool(self.coming[unread])
+                turn.is_expected = self.index.expects(size, first) or bool(self.coming[mark(size, first)])
                 if not turn.is_expected:
-                    turn.hold(_of_size(unread), unread)
+                    turn.hold(mark(size, first), size)
             yield turn
         finally:
             turn.end()
@@ -114,12 +115,13 @@ class Copying:
 class Turn:
     """One file's, until it is in the bucket. What it holds, others wait for."""
 
-    def __init__(self, copying: Copying, *, is_large: bool) -> None:
-        """Holds nothing yet."""
-        self.is_expected = False  # something of its size is known or on its way, so it should be read first
+    def __init__(self, copying: Copying, first: bytes = b"", *, is_large: bool) -> None:
+        """Holds nothing yet. `first`: for the mark of a large one."""
+        self.is_expected = False  # something of its mark is known or on its way, so it should be read first
         self._all = copying
+        self._first = first
         self._is_large = is_large
-        self._held: dict[str, int] = {}
+        self._held: dict[bytes, int] = {}
 
     async def copied(self, read_as: Entry, data: bytes = b"") -> Written | None:
         """The file's copy, if the bucket has its content; None says that this file must be sent.
@@ -130,9 +132,9 @@ class Turn:
         if read_as.size < FROM or not copying.is_on:
             return None
         await copying.learn()
-        name, refused = f"{self._is_large} {read_as.sha256}", False
+        name, refused = b"%d %s" % (self._is_large, read_as.sha256.encode()), False
         while not copying.is_over:
-            await self._wait(name, *[_of_size(read_as.size)] * self._is_large)
+            await self._wait(name, *[mark(read_as.size, self._first)] * self._is_large)
             source = copying.index.find(read_as.sha256, read_as.size)
             if source is None:
                 self.hold(name, read_as.size)
@@ -148,30 +150,26 @@ class Turn:
 
     def sent(self, read_as: Entry, at: Written) -> None:
         """Notes where the content is now."""
-        self._all.index.add(read_as.sha256, Source(read_as.place, at.etag, at.version, read_as.size))
+        self._all.index.add(read_as.sha256, Source(read_as.place, at.etag, at.version, read_as.size), self._first)
 
-    async def _wait(self, *names: str) -> None:
+    async def _wait(self, *names: bytes) -> None:
         """Until none of these is held, but not beyond the soft end."""
         flights = self._all.flights
         while flight := next((flights[name] for name in names if name in flights), None):
             async with in_time(self._all.deadline):
                 await flight.wait()
 
-    def hold(self, name: str, size: int) -> None:
-        """Has others of this name wait until the end of this turn."""
+    def hold(self, name: bytes, size: int) -> None:
+        """Has others of this name wait until the end of this turn. Large ones of this mark are read first."""
         self._held[name] = size
         self._all.flights[name] = asyncio.Event()
-        self._all.coming[size] += self._is_large
+        self._all.coming[mark(size, self._first)] += self._is_large
 
     def end(self) -> None:
         """Lets the others go on."""
         for name, size in self._held.items():
             self._all.flights.pop(name).set()
-            self._all.coming[size] -= self._is_large
-            if not self._all.coming[size]:
-                del self._all.coming[size]
-
-
-def _of_size(size: int) -> str:
-    """What a file holds that is sent without being read first: all of its size wait until it is known what it was."""
-    return f"size {size}"
+            of = mark(size, self._first)
+            self._all.coming[of] -= self._is_large
+            if not self._all.coming[of]:
+                del self._all.coming[of]

@@ -1,6 +1,6 @@
 """Brings the bucket to what a plan wants: reads what must be read, sends what is new, writes the snapshot's entries.
 
-Small files are read in batches off the event loop, once: hashed, compared and sent from the same bytes. Large ones
+Small files are read in batches (`readers`), once: hashed, compared and sent from the same bytes. Large ones
 go to `large`, what needs no reading to `settle`; what the bucket has under another key is copied there (`copying`).
 A file that cannot be read keeps its parent's entry, marked stale, if the bucket still has that.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +32,7 @@ from backup_action.transfer.copying import Copying
 from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
 from backup_action.transfer.flow import Budget, Crew, in_time, together
 from backup_action.transfer.large import Large
+from backup_action.transfer.readers import Readers
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
 from backup_action.vault import Vault
@@ -44,7 +44,6 @@ EACH: Final = 3 << 10  # bytes of that for a file of any size: its task, its ent
 BATCH: Final = 64  # files read in one go off the event loop
 BATCH_BYTES: Final = 4 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
-READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
 
 
@@ -108,13 +107,13 @@ class Upload:
         self._budget = Budget(HELD)
         self._big = asyncio.Semaphore(LARGE)
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._readers = Readers()
         try:
             async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
         finally:
             self._large.tell()
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._readers.close()
             self._openers.close()
             self._copying.tell()
 
@@ -157,8 +156,9 @@ class Upload:
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
-        loop = asyncio.get_running_loop()
-        results = await loop.run_in_executor(self._pool, self._contents, [item for _, item, _ in batch])
+        files = [item for _, item, _ in batch]
+        size = sum(found.size for _, _, found in batch)
+        results = await self._readers.read(lambda: self._contents(files), len(batch), size)
         results.reverse()
         grown = []
         for slot, item, found in batch:

@@ -47,3 +47,25 @@ def test_an_upload_that_is_only_late_stays_open_and_any_other_is_ended(kind: Kin
     with pytest.raises(Stop) as stop:
         asyncio.run(fail())
     assert stop.value.problem.kind is kind and aborted == ended
+
+
+@pytest.mark.parametrize(("answers", "told"), [(["", "<a>", "<a><UploadId>7</UploadId></a>"], "7"), ([""] * 3, "")])
+def test_an_upload_has_an_id_or_there_is_none(answers: list[str], told: str) -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        assert (request.method, list(request.query)) == ("POST", ["uploads"])
+        asked.append(request.path)
+        return web.Response(text=answers[len(asked) - 1])
+
+    async def begin() -> str:
+        async with bucket(handler) as asking:
+            return await Control(asking).begin("k", {})
+
+    if told:
+        assert asyncio.run(begin()) == told
+    else:
+        with pytest.raises(Stop) as stop:
+            asyncio.run(begin())
+        assert stop.value.problem.kind is Kind.OSS_MALFORMED
+    assert len(asked) == 3

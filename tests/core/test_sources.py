@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup_action.core.entry import Blocks, Entry, Sort, encode_entry, left_by, order
+from backup_action.core.entry import BLOCK, Blocks, Entry, Sort, encode_entry, left_by, order
 from backup_action.core.snapshot import FORMAT, Head, Snapshot, Writer
 from backup_action.core.sources import FROM, MOST, Source, Sources
 
@@ -34,7 +34,7 @@ def test_it_finds_what_was_told_last(told: list[tuple[tuple[str, int], str, str]
         name, size = sha(number), FROM - 2 + number // 3
         assert index.find(name, size) == known.get(name)
         assert index.find(name, size + 1) is None, "another size is another content, whatever its name says"
-    assert {size for size in range(FROM + 20) if index.has_size(size)} == {one.size for one in known.values()}
+    assert {size for size in range(FROM + 20) if index.expects(size, b"")} == {one.size for one in known.values()}
     assert len(index) == len(known)
 
 
@@ -62,7 +62,7 @@ def test_memory_is_bounded_and_the_larger_ones_are_found(sizes: list[int], most:
         found = index.find(sha(number), size)
         assert found in (None, Source(str(number), "E", "", size))
         if sum(other >= size for other in sizes) <= most // 2:
-            assert found is not None and index.has_size(size)
+            assert found is not None and index.expects(size, b"")
 
 
 def test_a_full_index_of_one_size_stays_half_full() -> None:
@@ -101,6 +101,41 @@ def test_the_lines_of_a_snapshot_are_read_as_its_entries_are(some: list[Entry]) 
     index.learn(encode_entry(entry)[:-1] for entry in some)
     assert len(index) == len(known)
     assert all(index.find(name, source.size) == source for name, source in known.items())
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([b"", b"a" * 16, b"b" * 16]))), st.data())
+def test_what_may_be_found_is_of_one_size_and_of_one_first_block_where_that_is_known(
+    told: list[tuple[int, bytes]], data: st.DataObject
+) -> None:
+    most = data.draw(st.integers(2, 9))
+    index = Sources(most)
+    for number, (more, first) in enumerate(told):
+        index.add(sha(number), Source(str(number), "E", "", FROM + more), first)
+    for number, (more, first) in enumerate(told):
+        if index.find(sha(number), FROM + more):
+            assert index.expects(FROM + more, first)
+            assert first or index.expects(FROM + more, b"c" * 16), "of a source without a mark anything may be a copy"
+    told_all = {(FROM + more, first) for more, first in told}
+    for size in range(FROM, FROM + 10):
+        if index.expects(size, b"a" * 16):
+            assert {(size, b"a" * 16), (size, b"")} & told_all
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        (Blocks(BLOCK, b"a" * 16 + b"b" * 16), [True, False]),
+        (Blocks(2 * BLOCK, b"a" * 32), [True, True]),
+        (None, [True, True]),
+    ],
+)
+def test_a_snapshot_tells_first_blocks_where_its_blocks_are_of_the_usual_size(
+    blocks: Blocks | None, expected: list[bool]
+) -> None:
+    index = Sources()
+    index.learn([encode_entry(Entry("a", Sort.FILE, "a", FROM, sha256=sha(1), etag="E", blocks=blocks))[:-1]])
+    assert [index.expects(FROM, first) for first in (b"a" * 16, b"b" * 16)] == expected
+    assert not index.expects(FROM + 1, b"a" * 16)
 
 
 def entry_of_a_folder(entry: Entry) -> Entry:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -131,24 +132,28 @@ def copying(*known: Entry, deadline: Deadline = NEVER, storage_class: str = "") 
     return Copying(None, parent_of(list(known)) if known else None, Tally(), deadline, storage_class)
 
 
-def test_a_large_file_is_read_first_only_where_something_of_its_size_is_known_or_on_its_way() -> None:
+def test_a_large_file_is_read_first_only_where_one_of_its_mark_is_known_or_on_its_way() -> None:
     async def story() -> list[bool]:
         told = []
+
+        def of(size: int, first: bytes = b"1") -> AbstractAsyncContextManager[Turn]:
+            return all.large(SMALL + size, first, is_read=False)
+
         all = copying(entry("known", b"1", SMALL + 7))
-        async with all.large(SMALL + 7) as one, all.large(SMALL + 8) as two, all.large(SMALL + 8) as three:
-            told += [one.is_expected, two.is_expected, three.is_expected]
-        async with all.large(SMALL + 8) as four:  # none of them was sent
+        async with of(7) as one, of(8) as two, of(8) as three, of(8, b"2") as other:
+            told += [one.is_expected, two.is_expected, three.is_expected, other.is_expected]
+        async with of(8) as four:  # none of them was sent
             told.append(four.is_expected)
             four.sent(entry("x", b"2", SMALL + 8), AT)
-        async with all.large(SMALL + 8) as five, all.large(0) as six:
-            told += [five.is_expected, six.is_expected]
+        async with of(8) as five, of(8, b"2") as another, all.large(SMALL + 9, b"1", is_read=True) as six:
+            told += [five.is_expected, another.is_expected, six.is_expected]
             await six.copied(entry("y", b"3", SMALL + 9))
-            async with all.large(SMALL + 9) as seven:
-                told.append(seven.is_expected)
+            async with of(9) as seven, of(9, b"2") as eight:
+                told += [seven.is_expected, eight.is_expected]
         assert not all.flights and not all.coming
         return told
 
-    assert asyncio.run(story()) == [True, False, True, False, True, False, True]
+    assert asyncio.run(story()) == [True, False, True, False, False, True, False, False, True, False]
 
 
 Story = Callable[[Copying, list[str]], Awaitable[None]]
@@ -202,7 +207,7 @@ def test_small_files_and_large_ones_do_not_wait_for_each_other() -> None:
 
     async def story() -> None:
         all = copying()
-        async with all.large(0) as large, asyncio.timeout(5):
+        async with all.large(FROM, b"", is_read=True) as large, asyncio.timeout(5):
             assert await large.copied(read_as) is None
             small = Turn(all, is_large=False)
             assert await small.copied(read_as) is None, "at once"
@@ -211,14 +216,15 @@ def test_small_files_and_large_ones_do_not_wait_for_each_other() -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("unread", [0, SMALL + 1])
-def test_nobody_waits_beyond_the_soft_end(unread: int) -> None:
+@pytest.mark.parametrize("is_read", [True, False])
+def test_nobody_waits_beyond_the_soft_end(is_read: bool) -> None:
     read_as = entry("x", b"1", SMALL + 1)
 
     async def story() -> None:
         all = copying(deadline=Deadline(time.monotonic, time.monotonic() + 0.05))
-        async with all.large(unread) as first, all.large(0) as second:
-            if not unread:
+        size = SMALL + 1
+        async with all.large(size, b"1", is_read=is_read) as first, all.large(size, b"1", is_read=True) as second:
+            if is_read:
                 await first.copied(read_as)
             await second.copied(read_as)
 
@@ -234,7 +240,7 @@ def test_what_would_have_to_be_thawed_is_never_copied(storage_class: str) -> Non
     async def story() -> None:
         all = copying(known, storage_class=storage_class)
         assert (await all.bring(known, bytes(FROM), send))[1] is False
-        async with all.large(SMALL + 1) as turn:
+        async with all.large(SMALL + 1, b"", is_read=False) as turn:
             assert not turn.is_expected and await turn.copied(known) is None
 
     async def send() -> Written:
@@ -259,7 +265,8 @@ def test_once_copies_are_given_up_no_file_waits_for_its_double(box: Box) -> None
             all = Copying(Copies(vault, History(vault, on=True), {}), parent_of([known]), tally, NEVER)
             await bring(all, log, "first", bytes(FROM))
             await asyncio.gather(*(bring(all, log, name, bytes(FROM)) for name in "abc"))
-            async with all.large(SMALL + 1), all.large(SMALL + 1) as second:
+            double = (SMALL + 1, b"1")
+            async with all.large(*double, is_read=False), all.large(*double, is_read=False) as second:
                 assert not second.is_expected, "no large file is read for nothing"
         all.tell()
         return tally

@@ -108,8 +108,16 @@ def sent(
 
     `size` is what the scan saw; `begun` is an upload that another run left open.
     """
+    [result] = all_sent(cloud, folder, held, begun, size, stopped)
+    return result
 
-    async def work() -> Carried | Problem:
+
+def all_sent(
+    cloud: Sandbox, folder: Path, held: int, begun: Begun | None, size: int, stopped: Callable[[], bool]
+) -> list[Carried | Problem]:
+    """All of a folder at the same time."""
+
+    async def work() -> list[Carried | Problem]:
         async with reached(cloud) as bucket:
             vault, tally = Vault(bucket, "p/", "s", "tree"), Tally()
             lease = Lease(vault, vault.new_id(0), "host", "owner")
@@ -119,12 +127,14 @@ def sent(
             safe, budget = Safekeeping(lease, History(vault, on=False), tally), Budget(2 * MIB)
             copying = Copying(None, None, tally, Deadline(lambda: 0.0))
             large = Large(vault, safe, tally, MIB, {}, copying, held)
-            [found] = [
-                one for one in scan(place.roots((f"{folder} => t",)), select((), ()), 1023).found if one.path != "t"
+            scanned = scan(place.roots((f"{folder} => t",)), select((), ()), 1023).found
+            files = [  # as such that changed long ago
+                msgspec.structs.replace(one, size=size, mtime_ns=0, ctime_ns=0) for one in scanned if one.path != "t"
             ]
-            found = msgspec.structs.replace(found, size=size, mtime_ns=0, ctime_ns=0)  # as one that changed long ago
             with Opener((str(folder),)) as opener:
-                result = await large.send(Item(Step.SEND, found), found, opener, budget, stopped)
+                result = await asyncio.gather(
+                    *(large.send(Item(Step.SEND, found), found, opener, budget, stopped) for found in files)
+                )
             assert budget.has(2 * MIB) and not tally.moving, "what was held is given back"
             return result
 
@@ -200,3 +210,16 @@ def test_what_is_too_large_to_be_fetched_is_not_held_in_memory(cloud: Sandbox) -
         asyncio.run(asyncio.wait_for(keep(), 60))
     assert raised.value.problem.kind is Kind.HISTORY_UNKEPT
     assert cloud.world.counts["oss.get"] == 0 and cloud.world.counts["oss.part-copy"] < 20
+
+
+@pytest.mark.parametrize("is_double", [False, True])
+def test_of_files_of_one_size_only_what_begins_alike_is_read_before_it_is_sent(
+    cloud: Sandbox, tmp_path: Path, is_double: bool
+) -> None:
+    """Only such reading is given up when the run is to end."""
+    first, rest = os.urandom(MIB), os.urandom(SIZE - MIB)
+    (tmp_path / "f").write_bytes(first + rest)
+    (tmp_path / "g").write_bytes((first if is_double else os.urandom(MIB)) + rest)
+    results = all_sent(cloud, tmp_path, MIB, None, SIZE, lambda: True)
+    kinds = [one.kind if isinstance(one, Problem) else "sent" for one in results]
+    assert sorted(kinds) == ([Kind.INTERRUPTED, "sent"] if is_double else ["sent", "sent"])

@@ -1,13 +1,15 @@
-"""What happens around the data of a large object, through oss2: multipart uploads begun, completed and aborted.
+"""What happens around the data of a large object: multipart uploads begun, completed and aborted, gone on with.
 
-oss2 retries nothing, follows redirects with the token, reads `.netrc` and proxies from the environment, and prints
-headers at DEBUG: all of that is turned off here. It is imported when the first large file comes, not before.
+What an upload has already is asked through oss2, and nothing else: to import it takes longer than most runs take to
+begin. It retries nothing, follows redirects with the token, reads `.netrc` and proxies from the environment, and
+prints headers at DEBUG: all of that is turned off here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import logging
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -27,6 +29,7 @@ from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
 ABORT = 3.0  # seconds to end an upload in; a cancelled job has five
+TRIES = 3  # for an answer that is none of OSS
 LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
 
 
@@ -41,15 +44,20 @@ class Control:
 
     async def begin(self, key: str, headers: Mapping[str, str]) -> str:
         """Begins an upload; its id. Cancelled while OSS has not answered, it still ends what OSS may have begun."""
-        asked = asyncio.ensure_future(
-            self._ask("oss:PutObject", key, lambda bucket: bucket.init_multipart_upload(key, dict(headers)).upload_id)
-        )
+        asked = asyncio.ensure_future(self._begun(key, headers))
         try:
-            return str(await asyncio.shield(asked))
+            return await asyncio.shield(asked)
         except asyncio.CancelledError:
             with contextlib.suppress(Stop, TimeoutError):
-                await self.abort(key, str(await asyncio.wait_for(asked, LAST_WORD)))
+                await self.abort(key, await asyncio.wait_for(asked, LAST_WORD))
             raise
+
+    async def _begun(self, key: str, headers: Mapping[str, str]) -> str:
+        for _ in range(TRIES):
+            answer = await self.data.call("POST", key, {"uploads": ""}, headers, right="oss:PutObject")
+            if upload := answer.text("UploadId"):
+                return upload
+        raise Stop(Kind.OSS_MALFORMED, key, reason="an upload without an id")
 
     async def parts(self, key: str, upload: str) -> dict[int, tuple[str, int]] | None:
         """ETag and size of each part that an upload has, by number; None where there is no such upload."""
@@ -64,8 +72,12 @@ class Control:
                 more = told.is_truncated and marker > before  # one that goes back would never end
             return found
 
+        async def once(credentials: Credentials) -> dict[int, tuple[str, int]]:
+            self.data.requests += 1
+            return await aside(lambda: self._do(credentials, ask))
+
         try:
-            return await self._ask("oss:ListParts", key, ask, absent=True)
+            return await self._attempts.run(once, right="oss:ListParts", key=key, absent=True)
         except Refusal:
             return None
 
@@ -74,28 +86,27 @@ class Control:
 
         OSS goes on when the connection breaks: where the upload is gone on a second try, the object itself is asked.
         """
-        import oss2
-
-        numbered = [oss2.models.PartInfo(number, part.etag) for number, part in enumerate(parts, 1)]
+        rows = (
+            f'<Part><PartNumber>{number}</PartNumber><ETag>"{html.escape(part.etag)}"</ETag></Part>'
+            for number, part in enumerate(parts, 1)
+        )
+        body = f"<CompleteMultipartUpload>{''.join(rows)}</CompleteMultipartUpload>".encode()
         try:
-            headers = await self._ask(
-                "oss:PutObject",
-                key,
-                lambda b: dict(b.complete_multipart_upload(key, upload, numbered).headers),
-                absent=True,
+            answer = await self.data.call(
+                "POST", key, {"uploadId": upload}, data=body, right="oss:PutObject", absent=True
             )
+            told = await self._proven(key, answer.headers, crc64)
         except Refusal:
-            headers = {}
-        told = await self._proven(key, {name.lower(): value for name, value in headers.items()}, crc64)
+            told = await self._proven(key, {}, crc64)
         return Written(told.get("etag", "").strip('"'), told.get("x-oss-version-id", ""), crc64)
 
-    async def _proven(self, key: str, told: dict[str, str], crc64: int) -> dict[str, str]:
+    async def _proven(self, key: str, told: Mapping[str, str], crc64: int) -> Mapping[str, str]:
         """Headers whose CRC-64 is ours. Where an answer has none, the object is asked; raises Stop."""
         for _ in range(3):
             if told.get("x-oss-hash-crc64ecma"):
                 break
             answer = await self.data.head(key)
-            told = {name.lower(): value for name, value in answer.headers.items()} if answer else {}
+            told = answer.headers if answer else {}
         stored = told.get("x-oss-hash-crc64ecma", "no x-oss-hash-crc64ecma")
         if stored != str(crc64):
             raise Stop(Kind.STORED_MISMATCH, key, sent=crc64, stored=stored, request_id=told.get("x-oss-request-id"))
@@ -118,16 +129,8 @@ class Control:
 
     async def abort(self, key: str, upload: str) -> None:
         """Ends an upload without an object; one that is gone already is no error."""
-        right = "oss:AbortMultipartUpload"
         with contextlib.suppress(Refusal):
-            await self._ask(right, key, lambda bucket: bucket.abort_multipart_upload(key, upload), absent=True)
-
-    async def _ask(self, right: str, key: str, do: Callable[[Any], T], *, absent: bool = False) -> T:
-        async def once(credentials: Credentials) -> T:
-            self.data.requests += 1
-            return await aside(lambda: self._do(credentials, do))
-
-        return await self._attempts.run(once, right=right, key=key, absent=absent)
+            await self.data.call("DELETE", key, {"uploadId": upload}, right="oss:AbortMultipartUpload", absent=True)
 
     def _do(self, credentials: Credentials, do: Callable[[Any], T]) -> T:
         import oss2

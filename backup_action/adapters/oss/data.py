@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -60,6 +61,13 @@ class Answer:
     def etag(self) -> str:
         """The object's ETag, without its quotes; "" where the answer has none."""
         return self.headers.get("ETag", "").strip('"')
+
+    def text(self, tag: str) -> str:
+        """The text of an element of an XML body; "" where there is none, or where it is no XML."""
+        try:
+            return ET.fromstring(self.body).findtext(tag) or ""  # noqa: S314  (expat bounds its entities)
+        except ET.ParseError:
+            return ""
 
     def proves(self, size: int, crc64: int) -> bool:
         """Whether the headers of a HEAD say that the object has this content (law 3)."""
