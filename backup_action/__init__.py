@@ -11,6 +11,7 @@ IMPORTED_LATER = (
     "pyfastcdc.cy.fastcdc",
     "jwt",
     "oss2",
+    "pathspec",
     "requests",
     "tenacity",
 )

@@ -7,6 +7,7 @@ that would notice: TLS keys written to a file, an SDK's debug output, core files
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import sys
@@ -36,6 +37,7 @@ def run() -> int:
         from backup_action.sandbox import serve
 
         return serve.main(sys.argv[2:])
+    gc.disable()  # until all is loaded that a command needs (`adapters/memory.py`): nothing of it is garbage
     from backup_action import cli
 
     return cli.main(sys.argv[1:])

@@ -209,6 +209,7 @@ def _run(
 
     memory.keep_freed()
     verb = importlib.import_module(f"backup_action.commands.{command}").run
+    memory.spare_loaded()
     asyncio.run(interruption.run(verb(chosen, environ, draft, interruption.stopped.is_set)))
     return audience
 

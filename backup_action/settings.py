@@ -13,8 +13,9 @@ import contextlib
 import itertools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from backup_action.adapters import config
 from backup_action.adapters.config import Config
@@ -30,8 +31,7 @@ PROFILES_TOLD: Final = 20  # names in the sentence about a profile that the file
 Raw = config.Raw
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """A value as somebody wrote it, and where."""
 
     value: Raw

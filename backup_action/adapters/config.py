@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from backup_action.core import address
 from backup_action.core.problem import Kind, Stop
@@ -22,8 +22,7 @@ PROFILES: Final = "profiles"
 Raw = str | list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """What the file says, as text and lists of text; what is empty is left out."""
 
     path: str
@@ -73,6 +72,8 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def _content(path: str) -> dict[str, object]:
+    import tomllib  # few runs have such a file
+
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX + 1)

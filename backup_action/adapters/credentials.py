@@ -13,8 +13,9 @@ import calendar
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from backup_action.adapters import github, web
 from backup_action.adapters.aside import aside
@@ -48,8 +49,7 @@ _AGAIN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(msgspec.Struct, frozen=True):
     """Which role to assume, and how."""
 
     role: str  # ARN

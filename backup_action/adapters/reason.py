@@ -8,8 +8,9 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from backup_action.core.problem import Kind, Stop
 
@@ -21,8 +22,7 @@ _EARLY: Final = {
 _PASSING: Final = (408, 429)  # of 4xx, what a proxy may answer otherwise a moment later
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """The words; whether another try may help; and whose problem it is, if not the neighbour's."""
 
     text: str

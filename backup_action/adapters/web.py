@@ -22,8 +22,10 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from backup_action.adapters import reason
 from backup_action.adapters.reason import Reason
@@ -57,7 +59,7 @@ class Unreachable(Exception):
 
     def stop(self, kind: Kind, where: str) -> Stop:
         """The end that this means for the neighbour whose own problem would be `kind`."""
-        return replace(self.why, text=str(self)).stop(kind, where)
+        return msgspec.structs.replace(self.why, text=str(self)).stop(kind, where)
 
 
 def pause(attempt: int) -> float:

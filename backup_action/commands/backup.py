@@ -10,7 +10,6 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import msgspec
 
@@ -41,7 +40,7 @@ from backup_action.transfer.sharing import Sharing
 from backup_action.transfer.upload import Upload
 from backup_action.vault import Catalogue, Lease, Vault, neighbours
 from backup_action.vault.catalogue import TREE
-from backup_action.vault.packs import Packs
+from backup_action.vault.packs import INDEX, Packs
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -98,8 +97,7 @@ async def backup(
                     draft.tally.deleted = upload.removable()
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(msgspec.Struct, frozen=True):
     """What the bucket has: the catalogue, the newest snapshot of this source, and the listing of everything else."""
 
     catalogue: Catalogue
@@ -136,7 +134,8 @@ class There:
             since = rows.get(self.parent.id, plan.NEVER)
         there: Iterator[Stored] = itertools.chain(*self.listing)
         if self.packs:
-            there = self.packs.present(self.parent.entries() if self.parent else ())
+            entries, again = itertools.tee(entries)  # both go side by side
+            there = self.packs.present(again)
         items = plan.compare(scanned.found, entries, there, scanned.covers, since, turn.has)
         return plan.own(items, self.has) if self.shard else items
 
@@ -145,8 +144,9 @@ async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings, draft
     """What is there. Raises Stop where another source's places overlap ours."""
     part = sharing.of(vault, settings, draft)
     if settings.layout != TREE:
-        catalogue, packs = await asyncio.gather(vault.catalogue(), access.packs(vault, settings))
-        parent, _ = await asyncio.gather(vault.parent(catalogue), packs.load())
+        asked = asyncio.gather(vault.catalogue(), access.packs(vault, settings), vault.below(INDEX))
+        catalogue, packs, indexes = await asked
+        parent, _ = await asyncio.gather(vault.parent(catalogue), packs.load(indexes))
         return There(catalogue, parent, [], packs, part)
     catalogue = await vault.catalogue()
     parent = await vault.parent(catalogue)

@@ -12,7 +12,6 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 
 import msgspec
@@ -67,8 +66,7 @@ def rules_of(settings: Settings) -> Rules:
     return rules
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(msgspec.Struct, frozen=True):
     """What the bucket has of this source, and what is to become of it."""
 
     vault: Vault
@@ -137,8 +135,7 @@ async def newest_complete(there: There, verdicts: Sequence[Verdict]) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """What goes, and what is needed by all that stays."""
 
     needs: Needs

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import urllib.parse
-from fractions import Fraction
 from typing import Final
 
 CATALOGUE: Final = ".oss-backup"  # the folder below the prefix that is ours
@@ -193,8 +192,11 @@ def size(text: str) -> str:
 
 
 def _bytes(told: re.Match[str] | None) -> int:
-    power = "bkmgt".index(told[2].lower() or "b") if told else 0
-    return int(Fraction(told[1]) * (1024 if told[3] else 1000) ** power) if told else 0
+    if told is None:
+        return 0
+    from fractions import Fraction  # few runs have a size among their settings
+
+    return int(Fraction(told[1]) * (1024 if told[3] else 1000) ** "bkmgt".index(told[2].lower() or "b"))
 
 
 def digest(text: str) -> str:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from backup_action.core.homes import Weight
 from backup_action.core.pruning import Fate, Packs, Standing
@@ -23,8 +24,7 @@ from backup_action.core.tombstone import INDEX_ID, State
 GOING = (Fate.MARKED, Fate.WAITING, Fate.REMOVED)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """The moments that decide. `writing` are those when the backups that are under way began, by their own clocks."""
 
     now: float  # OSS's clock
@@ -40,12 +40,11 @@ class Bounds:
         return any(began <= since + AHEAD for began in self.writing)
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True):
     """Since when each pack and each index is marked, and which of them an earlier run began to remove."""
 
-    packs: Mapping[str, float] = field(default_factory=dict)
-    indexes: Mapping[str, float] = field(default_factory=dict)
+    packs: Mapping[str, float] = msgspec.field(default_factory=dict)
+    indexes: Mapping[str, float] = msgspec.field(default_factory=dict)
     begun: frozenset[str] = frozenset()
 
     @staticmethod

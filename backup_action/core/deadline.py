@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 GRACE: Final = 60.0  # seconds between the end of sending and the end of everything
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(msgspec.Struct, frozen=True):
     """Two ends: at the soft one nothing new is sent, `grace` later nothing is tried any more."""
 
     clock: Callable[[], float]

@@ -17,7 +17,6 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -28,13 +27,12 @@ from backup_action.core.spool import Spool
 _Key = tuple[str, bytes]  # a path as a row has it
 
 
-@dataclass(slots=True)
-class Difference:
+class Difference(msgspec.Struct):
     """The rows, and what they add up to."""
 
-    rows: Spool[DifferenceRow] = field(default_factory=lambda: Spool(DifferenceRow))
-    files: Counter[str] = field(default_factory=Counter)  # by what became of them
-    bytes: Counter[str] = field(default_factory=Counter)
+    rows: Spool[DifferenceRow] = msgspec.field(default_factory=lambda: Spool(DifferenceRow))
+    files: Counter[str] = msgspec.field(default_factory=Counter)  # by what became of them
+    bytes: Counter[str] = msgspec.field(default_factory=Counter)
     metadata: int = 0
     folders_added: int = 0
     folders_removed: int = 0

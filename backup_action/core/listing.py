@@ -14,7 +14,6 @@ is no UTF-8 stands escaped for people, with its bytes in base64 beside it (`raw`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
@@ -194,8 +193,7 @@ View: TypeAlias = Listed | Shown | Compared | Found
 Row: TypeAlias = SnapshotRow | DifferenceRow | FoundRow
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """A view without its rows, and the rows: to be read as often as one likes. `lines` are those of JSON alone."""
 
     view: View

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import msgspec
@@ -69,12 +68,11 @@ class Broken(ValueError):
     """These bytes are no pack, or no frame, of this vault; the text says why."""
 
 
-@dataclass(slots=True)
-class Open:
+class Open(msgspec.Struct):
     """A pack in the making: frames, already sealed."""
 
-    pieces: list[bytes] = field(default_factory=list)
-    frames: list[Frame] = field(default_factory=list)
+    pieces: list[bytes] = msgspec.field(default_factory=list)
+    frames: list[Frame] = msgspec.field(default_factory=list)
     size: int = 0
     chunks: int = 0
 

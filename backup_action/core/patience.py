@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import calendar
 import email.utils
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 TOLD_MAX: Final = 60.0  # seconds that a server's wish to wait is heeded
 GIVEN_BACK: Final = 0.5  # of a try, for each answer
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """How often a request is tried, how long the pauses between may grow, in seconds; and how often a whole run."""
 
     tries: int = 10

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -91,8 +90,7 @@ class Standing(msgspec.Struct, frozen=True):
         return self.tombstone.state is State.REMOVING or (self.tombstone.state is State.MARKED and is_over)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The fate of each snapshot, newest first, by the marks that stand."""
 
     fates: Sequence[tuple[Verdict, Fate]]

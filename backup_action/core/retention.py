@@ -23,7 +23,6 @@ import datetime
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -76,12 +75,11 @@ class Verdict(msgspec.Struct, frozen=True):
     by: str = ""
 
 
-@dataclass(slots=True)
-class _Rule:
+class _Rule(msgspec.Struct):
     name: str
     left: int
     bucket: Callable[[Dated], str]
-    seen: dict[str, str] = field(default_factory=dict)  # by bucket: the newest of it
+    seen: dict[str, str] = msgspec.field(default_factory=dict)  # by bucket: the newest of it
 
     def keeps(self, one: Dated, *, is_oldest: bool) -> str:
         """The reason, if it does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from backup_action.core import cipher
 from backup_action.core.cipher import PLAIN, Cipher, Sealed, Unopened
@@ -10,12 +10,11 @@ from backup_action.core.problem import Kind, Stop
 from backup_action.core.segments import Keep, Segments
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(msgspec.Struct, frozen=True):
     """The keys that a passphrase opens. `there`: whether the vault has any at all."""
 
     there: bool = False
-    ciphers: dict[str, Sealed] = field(default_factory=dict)  # by id, the one to seal with first
+    ciphers: dict[str, Sealed] = msgspec.field(default_factory=dict)  # by id, the one to seal with first
 
     @property
     def cipher(self) -> Cipher:

@@ -16,17 +16,17 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pathspec
+import msgspec
 
 from backup_action.core.problem import Kind, Stop
 
-Spec = pathspec.GitIgnoreSpec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec as Spec
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """The patterns, ready to match."""
 
     excluded: Spec | None
@@ -56,11 +56,15 @@ def finder(text: str) -> Callable[[str], bool]:
 
 
 def _spec(setting: str, patterns: tuple[str, ...]) -> Spec | None:
+    if not patterns:
+        return None
+    from pathspec import GitIgnoreSpec  # a tenth of the start of a run that has no patterns
+
     for pattern in patterns:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", FutureWarning)  # a pattern whose meaning Python will change
-                Spec.from_lines([pattern])
+                GitIgnoreSpec.from_lines([pattern])
         except (ValueError, re.error, FutureWarning) as error:
             raise Stop(Kind.SETTING_MALFORMED, setting, given=pattern, rule=f"a .gitignore pattern ({error})") from None
-    return Spec.from_lines(patterns) if patterns else None
+    return GitIgnoreSpec.from_lines(patterns)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+
+import msgspec
 
 from backup_action.core import pack
 from backup_action.core.cipher import Cipher
@@ -22,14 +23,13 @@ from backup_action.core.pack import Frame
 Find = Callable[[bytes], Place | None]
 
 
-@dataclass(slots=True)
-class _Content:
+class _Content(msgspec.Struct):
     """One on its way: its chunks' names, how many were hashed, and what digest it must have."""
 
     which: bytes
     names: list[bytes]
     sha256: str
-    sha: hashlib._Hash = field(default_factory=hashlib.sha256)
+    sha: hashlib._Hash = msgspec.field(default_factory=hashlib.sha256)
     at: int = 0
 
 

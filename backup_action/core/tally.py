@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -26,14 +25,13 @@ class Sums(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reread_bytes: int
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """Counters that only go up, but for `moving`."""
 
-    roots: list[Counter[str]] = field(default_factory=list)
-    rest: Counter[str] = field(default_factory=Counter)  # what belongs to no root on disk, e.g. what is gone
-    problems: list[Problem] = field(default_factory=list)
-    problem_counts: Counter[str] = field(default_factory=Counter)
+    roots: list[Counter[str]] = msgspec.field(default_factory=list)
+    rest: Counter[str] = msgspec.field(default_factory=Counter)  # what belongs to no root on disk, e.g. what is gone
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    problem_counts: Counter[str] = msgspec.field(default_factory=Counter)
     folders: int = 0
     links: int = 0
     foreign: int = 0

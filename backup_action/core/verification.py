@@ -29,7 +29,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
@@ -163,8 +162,7 @@ def identity(entry: Entry) -> bytes:
     return hashlib.blake2b(repr(facts).encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
-@dataclass(slots=True)
-class Damage:
+class Damage(msgspec.Struct):
     """One content that was not proven, and the snapshots that name it, in the order in which they were checked."""
 
     proof: Proof
@@ -173,16 +171,15 @@ class Damage:
     facts: dict[str, str]
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(msgspec.Struct):
     """What came of each content. Holds 16 bytes of each where several snapshots are checked, and the damage."""
 
     several: bool = False
     snapshots: int = 0  # whose files were all looked at
-    counts: Counter[Proof] = field(default_factory=Counter)
+    counts: Counter[Proof] = msgspec.field(default_factory=Counter)
     read_bytes: int = 0
-    _seen: set[bytes] = field(default_factory=set)
-    _damages: dict[bytes, Damage] = field(default_factory=dict)
+    _seen: set[bytes] = msgspec.field(default_factory=set)
+    _damages: dict[bytes, Damage] = msgspec.field(default_factory=dict)
 
     def is_known(self, entry: Entry, snapshot: str) -> bool:
         """Whether another snapshot named this content too; where it is damaged, this one is noted beside that."""

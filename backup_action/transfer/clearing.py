@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -36,8 +35,7 @@ AT_ONCE: Final = 32  # removals
 BATCH: Final = 500  # objects between two looks at the catalogue
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What the settings say. `percent` and `most`, in bytes, are of what is repacked. `now` is OSS's clock."""
 
     now: float
@@ -47,8 +45,7 @@ class Limits:
     version: str  # of this program
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(msgspec.Struct, frozen=True):
     """What the bucket has: packs by name, marks, and indexes by id; `old` are those for which a newer one stands."""
 
     lying: Mapping[str, Stored]
@@ -73,8 +70,7 @@ class Stock:
         return {id: {one.pack for one in told(id, read)} for id, read in self.indexes.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The fates of packs and indexes, and of whose packs the chunks are at home where."""
 
     homes: Homes

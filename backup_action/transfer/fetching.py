@@ -14,8 +14,9 @@ import os
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from backup_action.adapters.files import content
 from backup_action.adapters.files.target import Target
@@ -37,13 +38,12 @@ FILES: Final = 128  # written in one go, at most
 BYTES: Final = 2 << 20  # written in one go, but for the last of them
 
 
-@dataclass(slots=True)
-class Job:
+class Job(msgspec.Struct):
     """One file to fetch: from which place on, and which places had another content already."""
 
     entry: Entry
     place: int = 0
-    altered: set[int] = field(default_factory=set)
+    altered: set[int] = msgspec.field(default_factory=set)
 
     @property
     def is_large(self) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -41,8 +40,7 @@ from backup_action.vault import Lease, Vault
 from backup_action.vault.contents import FROZEN
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(msgspec.Struct, frozen=True):
     """A file that the bucket has: its entry as read, what OSS confirmed (None: all as the parent says), and how."""
 
     read_as: Entry

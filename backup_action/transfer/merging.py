@@ -6,8 +6,9 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from backup_action.core import shard
 from backup_action.core.alarm import Census
@@ -32,8 +33,7 @@ from backup_action.vault.shards import Attempt, Shards
 AT_ONCE: Final = 32  # removals
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(msgspec.Struct, frozen=True):
     """What the shards of a group handed on, by their numbers."""
 
     attempts: list[Attempt]

@@ -11,7 +11,6 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
@@ -33,6 +32,7 @@ from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_kn
 from backup_action.transfer.filling import Filling, filling
 from backup_action.transfer.flow import Budget, together
 from backup_action.transfer.framing import Framing, Made
+from backup_action.transfer.readers import Readers
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling
 from backup_action.transfer.streaming import Streaming
@@ -50,8 +50,7 @@ LARGE: Final = 2  # large files at a time
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
+class _Done(msgspec.Struct, frozen=True):
     """One file that was read: what it is, the names of its chunks, and how many of its bytes are new."""
 
     slot: Slot
@@ -101,6 +100,7 @@ class Packing:
         self._big = asyncio.Semaphore(LARGE)
         self._batches = asyncio.Semaphore(workers + 3)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
+        self._readers = Readers(self._pool)
         try:
             async with filling(self._packs, self._safe, self._writer.id) as self._filling, together() as group:
                 await self._feed(group, items)
@@ -160,7 +160,10 @@ class Packing:
 
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
-            done, frames = await self._aside(lambda: self._read(batch))
+            if all(item.step is Step.READ for _, item, _ in batch):  # there may be nothing to compress
+                done, frames = await self._readers.read(lambda: self._read(batch), len(batch), held)
+            else:
+                done, frames = await self._aside(lambda: self._read(batch))
             await self._filling.stow(frames)  # the next one is read when there is room for what came of this
         finally:
             self._batches.release()

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final, TypeVar
 
-THREADS: Final = 4
 SMALL: Final = 16 << 10  # bytes of a file, in the mean of a batch; what is larger is hashed beside the interpreter
 QUICK: Final = 200e-6  # seconds that a file may take, in the mean of a batch
 AGAIN: Final = 32  # batches that threads read after one that took longer
@@ -24,15 +23,11 @@ T = TypeVar("T")
 class Readers:
     """Those of one run, for one event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """`clock` tells seconds."""
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
+    def __init__(self, pool: Executor, clock: Callable[[], float] = time.perf_counter) -> None:
+        """`pool` has the threads; `clock` tells seconds."""
+        self._pool = pool
         self._clock = clock
         self._aside = 0  # batches of small files that threads are yet to read
-
-    def close(self) -> None:
-        """Waits for what is under way."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def read(self, work: Callable[[], T], files: int, size: int) -> T:
         """What `work` gives, which reads so many files of `size` bytes in all."""

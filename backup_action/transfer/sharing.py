@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from dataclasses import dataclass
 
 import msgspec
 
@@ -28,8 +27,7 @@ from backup_action.vault.shards import Shards
 from backup_action.vault.uploads import OpenUploads
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(msgspec.Struct, frozen=True):
     """One shard's run."""
 
     vault: Vault

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from backup_action.core.leftovers import HISTORY, Leftovers, Needs, sha256_of
 from backup_action.core.problem import Kind, Problem, Stop
@@ -29,12 +30,11 @@ BATCH: Final = 500  # objects between two looks at the catalogue
 NULL: Final = "null"  # the version of an object that has none of its own
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What a listing showed of two piles of leftovers: of one that goes now, and of one that goes later."""
 
-    going: Spool[Leftover] = field(default_factory=lambda: Spool(Leftover))
-    waiting: Spool[Leftover] = field(default_factory=lambda: Spool(Leftover))  # would go, but for the grace
+    going: Spool[Leftover] = msgspec.field(default_factory=lambda: Spool(Leftover))
+    waiting: Spool[Leftover] = msgspec.field(default_factory=lambda: Spool(Leftover))  # would go, but for the grace
     bytes_going: int = 0
     objects_later: int = 0
     bytes_later: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
@@ -44,11 +44,11 @@ EACH: Final = 3 << 10  # bytes of that for a file of any size: its task, its ent
 BATCH: Final = 64  # files read in one go off the event loop
 BATCH_BYTES: Final = 4 << 20
 GROWTH: Final = 256 << 10  # bytes that a smaller file may have grown to since the scan
+READERS: Final = 4  # threads
 LARGE: Final = 4  # large files at a time
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(msgspec.Struct, frozen=True):
     """One file on its way; of the budget it holds its room, by the size that was found."""
 
     slot: Slot
@@ -107,13 +107,14 @@ class Upload:
         self._budget = Budget(HELD)
         self._big = asyncio.Semaphore(LARGE)
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
-        self._readers = Readers()
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._readers = Readers(self._pool)
         try:
             async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
         finally:
             self._large.tell()
-            self._readers.close()
+            self._pool.shutdown(wait=True, cancel_futures=True)
             self._openers.close()
             self._copying.tell()
 

@@ -9,8 +9,9 @@ import hashlib
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from backup_action.adapters.oss.control import Control
 from backup_action.adapters.oss.data import Bucket, Written
@@ -39,8 +40,7 @@ _HEAD_BYTES: Final = RECORD + 1024  # of a snapshot, enough for its head, sealed
 _BLOCK_BYTES: Final = 160 << 10  # the same, where the head shares its block with what can hardly be packed
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(msgspec.Struct, frozen=True):
     """What stands among the snapshots below a prefix, whoever's; oldest first by OSS's clock."""
 
     snapshots: list[Stored]  # their keys are ids

@@ -13,8 +13,9 @@ import hashlib
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from backup_action.adapters.oss.refusal import Refusal
 from backup_action.core import index, pack
@@ -38,8 +39,7 @@ TRIES: Final = 2  # what was altered on the way is no damage
 Span = tuple[int, int]  # where frames begin and end in their pack
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where a chunk is: which stretch, which of its frames, where in what that unpacks to, and its size."""
 
     stretch: int
@@ -48,8 +48,7 @@ class _Place:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(msgspec.Struct, frozen=True):
     """Where the chunks of one file are, and where in the file each begins."""
 
     chunks: list[str]
@@ -57,8 +56,7 @@ class _Shape:
     starts: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(msgspec.Struct, frozen=True):
     """Frames of one pack that are fetched together."""
 
     pack: str

@@ -16,7 +16,6 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -56,8 +55,7 @@ def pack_key(name: str) -> str:
     return f"{PACKS}{name[:2]}/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """An index as it was read, opened, and the id of the key that it was sealed under ("" for none)."""
 
     data: Segments
@@ -89,15 +87,18 @@ async def listed(vault: Vault) -> dict[str, int]:
 
 
 async def indexes(
-    vault: Vault, ring: Ring, tell: Callable[[Problem], None] | None = None
+    vault: Vault, ring: Ring, tell: Callable[[Problem], None] | None = None, told: Iterable[Stored] | None = None
 ) -> tuple[dict[str, Read], list[str]]:
     """Every index that none supersedes, by id, and the ids of those that are superseded. Raises Stop.
+
+    `told`: their listing, where it was asked for before.
 
     What stands before the newest merged one is read only where that does not supersede it. An index takes the place of
     older ones only: so none hides itself, nor do two hide each other. With `tell` one that cannot be read is told of,
     and passed over.
     """
-    found = sorted(await vault.below(INDEX), key=lambda one: (one.last_modified, one.key.endswith(MERGED), one.key))
+    told = await vault.below(INDEX) if told is None else told
+    found = sorted(told, key=lambda one: (one.last_modified, one.key.endswith(MERGED), one.key))
     ids = [stored.key for stored in found]
     first = max((at for at, id in enumerate(ids) if id.endswith(MERGED)), default=0)
     read = await fetched(vault, ring, ids[first:], tell)
@@ -176,20 +177,19 @@ class Packs:
         self._sizes: dict[str, int] = {}
         self._avoided: frozenset[str] = frozenset()  # packs that are marked
         self._counted: set[str] = set()  # packs whose chunks count as there
-        self._since = 0.0  # when they were asked for
+        self._since = vault.bucket.attempts.now()
 
     def avoid(self, names: Iterable[str]) -> None:
         """Packs whose names none may have that is made."""
         self._avoided = frozenset(names)
 
-    async def load(self) -> None:
-        """Asks the bucket for its indexes, and then for its packs and their marks. Raises Stop.
+    async def load(self, told: Iterable[Stored]) -> None:
+        """Asks for the indexes that `told` lists, and then for packs and their marks. Raises Stop.
 
         Not all at once: a pack that another run stores meanwhile would be missed, and the index that tells of it not.
         A merged index that takes that one's place would then leave the pack out.
         """
-        self._since = self._vault.bucket.attempts.now()
-        found, self._old = await indexes(self._vault, self._ring)
+        found, self._old = await indexes(self._vault, self._ring, told=told)
         self._sizes, marked = await asyncio.gather(listed(self._vault), marks.marked(self._vault))
         self.avoid(marked)
         self._small = {

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import fastcrc
@@ -43,8 +42,7 @@ ONCE: Final = {"x-oss-forbid-overwrite": "true"}
 _NAME = re.compile(r"([0-9]{1,3})-of-([0-9]{1,3})\.([0-9]{1,6})(\.begun|\.jsonl\.zst|\.json)")
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """The last attempt of one shard; `ended`: its part is there."""
 
     number: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from backup_action.adapters.oss.data import Bucket
 from backup_action.adapters.oss.refusal import Refusal
@@ -14,8 +15,7 @@ STRETCH: Final = 8 << 20  # bytes; what is no longer takes one request
 SEGMENT: Final = 1 << 18  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True):
     """The object, and the headers that came with its first bytes."""
 
     headers: Mapping[str, str]

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from backup_action.transfer.readers import AGAIN, QUICK, SMALL, Readers
 
@@ -12,7 +13,8 @@ class Disk:
     def __init__(self) -> None:
         self.now = 0.0
         self.takes = 0.0  # seconds a file
-        self.readers = Readers(lambda: self.now)
+        self.pool = ThreadPoolExecutor(1)
+        self.readers = Readers(self.pool, lambda: self.now)
 
     async def read(self, files: int = 64, size: int = SMALL) -> bool:
         """Whether a batch of so many files of so many bytes each was read on the event loop."""
@@ -37,7 +39,7 @@ def test_small_files_are_read_here_while_the_disk_is_quick_and_in_threads_after_
         assert not await disk.read()
         disk.takes = 0
         assert [await disk.read() for _ in range(AGAIN)] == [False] * (AGAIN - 1) + [True]
-        disk.readers.close()
+        disk.pool.shutdown()
 
     asyncio.run(story())
 
@@ -51,6 +53,6 @@ def test_larger_files_are_read_in_threads_and_say_nothing_of_the_disk() -> None:
         assert await disk.read()
         assert not any([await disk.read(size=SMALL + 1) for _ in range(AGAIN)])
         assert not await disk.read(), "their batches were not those that it was to wait for"
-        disk.readers.close()
+        disk.pool.shutdown()
 
     asyncio.run(story())

@@ -11,8 +11,9 @@ import os
 import posixpath
 import stat
 import threading
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 LINKS: Final = 40  # of one path, as in the kernel; a path with more of them opens nowhere
 
@@ -54,8 +55,7 @@ def _regular(handle: int) -> int:
     return handle
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a path leads that may go through links: the path below the root without them, and what is there."""
 
     real: str

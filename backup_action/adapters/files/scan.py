@@ -10,7 +10,8 @@ import heapq
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from backup_action.adapters.files.folder import Target, on_disk, open_folder, open_root, step
 from backup_action.adapters.files.links import Links
@@ -28,15 +29,14 @@ _SORTS = {stat.S_IFREG: Sort.FILE, stat.S_IFDIR: Sort.FOLDER, stat.S_IFLNK: Sort
 _SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(msgspec.Struct):
     """What was found. `unread` are the paths (as in `Found.path`) that could not be looked at, "" being the top."""
 
     found: Spool[Found]
-    unread: set[str] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
-    files: list[int] = field(default_factory=list)  # per root
-    bytes: list[int] = field(default_factory=list)  # per root
+    unread: set[str] = msgspec.field(default_factory=set)
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    files: list[int] = msgspec.field(default_factory=list)  # per root
+    bytes: list[int] = msgspec.field(default_factory=list)  # per root
 
     @property
     def complete(self) -> bool:
@@ -54,8 +54,7 @@ class Scan:
         return False
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(msgspec.Struct):
     """One folder on the way down: its names still to visit, last first, and its handle while it is held open.
 
     A name comes with its place in the order: its code, with a `/` where it is a folder. `real` is `inner` with no

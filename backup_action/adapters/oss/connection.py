@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 import httptools
+import msgspec
 
 HEAD_MAX: Final = 64 << 10  # bytes of an answer's head
 ERROR_MAX: Final = 64 << 10  # bytes of an error's body that are worth reading
@@ -42,13 +42,12 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
 
-@dataclass(slots=True)
-class Heard:
+class Heard(msgspec.Struct):
     """An answer as it comes: the body in the parts in which it came."""
 
     status: int = 0
-    headers: Headers = field(default_factory=Headers)
-    parts: list[bytes] = field(default_factory=list)
+    headers: Headers = msgspec.field(default_factory=Headers)
+    parts: list[bytes] = msgspec.field(default_factory=list)
     size: int = 0  # bytes of them all: to add them up at each of many small parts would take minutes
 
     def take(self, part: bytes) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
 import logging
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -86,19 +85,19 @@ class Control:
 
         OSS goes on when the connection breaks: where the upload is gone on a second try, the object itself is asked.
         """
-        rows = (
-            f'<Part><PartNumber>{number}</PartNumber><ETag>"{html.escape(part.etag)}"</ETag></Part>'
-            for number, part in enumerate(parts, 1)
-        )
-        body = f"<CompleteMultipartUpload>{''.join(rows)}</CompleteMultipartUpload>".encode()
+        told = ET.Element("CompleteMultipartUpload")
+        for number, part in enumerate(parts, 1):
+            row = ET.SubElement(told, "Part")
+            ET.SubElement(row, "PartNumber").text = str(number)
+            ET.SubElement(row, "ETag").text = f'"{part.etag}"'
         try:
             answer = await self.data.call(
-                "POST", key, {"uploadId": upload}, data=body, right="oss:PutObject", absent=True
+                "POST", key, {"uploadId": upload}, data=ET.tostring(told), right="oss:PutObject", absent=True
             )
-            told = await self._proven(key, answer.headers, crc64)
+            proven = await self._proven(key, answer.headers, crc64)
         except Refusal:
-            told = await self._proven(key, {}, crc64)
-        return Written(told.get("etag", "").strip('"'), told.get("x-oss-version-id", ""), crc64)
+            proven = await self._proven(key, {}, crc64)
+        return Written(proven.get("etag", "").strip('"'), proven.get("x-oss-version-id", ""), crc64)
 
     async def _proven(self, key: str, told: Mapping[str, str], crc64: int) -> Mapping[str, str]:
         """Headers whose CRC-64 is ours. Where an answer has none, the object is asked; raises Stop."""

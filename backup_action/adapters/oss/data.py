@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
+
 from backup_action.adapters.oss import listing, refusal, signature
 from backup_action.adapters.oss.attempts import Attempts
 from backup_action.adapters.oss.connection import Heard
@@ -35,8 +37,7 @@ PAGE: Final = 1000  # keys; the most that OSS gives
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What OSS confirmed of a write: its ETag, and the version's id on a versioned bucket."""
 
     etag: str

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import re
 import xml.etree.ElementTree as ET
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from backup_action.core.stored import Stored, StoredVersion
+
+# Names are URL-encoded and so hold neither `<` nor `&`: nothing in a row can look like an element.
+_ROW: Final = re.compile(
+    r"<Contents>\s*<Key>([^<&]+)</Key>\s*<LastModified>([^<&]+)</LastModified>\s*"
+    r"<ETag>(?:\"|&quot;)([^<&\"]*)(?:\"|&quot;)</ETag>\s*<Type>[^<&]*</Type>\s*<Size>([0-9]+)</Size>\s*"
+    r"<StorageClass>[^<&]*</StorageClass>\s*</Contents>"
+)
+_CODED: Final = "<EncodingType>url</EncodingType>"
+_MORE: Final = "<IsTruncated>true</IsTruncated>"
+_NO_MORE: Final = "<IsTruncated>false</IsTruncated>"
 
 
 class Malformed(ValueError):
@@ -16,6 +27,31 @@ class Malformed(ValueError):
 
 def parse(body: bytes) -> tuple[list[Stored], bool]:
     """The objects of one ListObjectsV2 answer, and whether there are more. Raises Malformed."""
+    return quick(body) or thorough(body)
+
+
+def quick(body: bytes) -> tuple[list[Stored], bool] | None:
+    """The same in a third of the time for an answer all of whose rows are as OSS writes them; None for any other."""
+    try:
+        text = body.decode()
+        rows = _ROW.findall(text)
+        ends = text.startswith("<?xml "), text.rstrip().endswith("</ListBucketResult>")
+        counts = [text.count(part) for part in ("<!", "<Contents", _CODED, "<IsTruncated", _MORE, _NO_MORE)]
+        more = counts[4]
+        if not all(ends) or counts != [0, len(rows), 1, 1, more, 1 - more]:
+            return None
+        moments = {told: _moment(told) for told in {row[1] for row in rows}}
+        found = [
+            Stored(unquote(key, errors="strict") if "%" in key else key, int(size), etag, moments[moment])
+            for key, moment, etag, size in rows
+        ]
+    except ValueError:
+        return None
+    return found, bool(more)
+
+
+def thorough(body: bytes) -> tuple[list[Stored], bool]:
+    """The same for any XML that says it, however it is written. Raises Malformed."""
     try:
         root = ET.fromstring(body)  # noqa: S314  (expat bounds what entities may grow to)
         coded = root.findtext("EncodingType") == "url"
@@ -62,5 +98,8 @@ def _version(item: ET.Element, *, coded: bool) -> StoredVersion:
 
 def _stored(told: dict[str, str], *, coded: bool) -> Stored:
     key = unquote(told["Key"], errors="strict") if coded else told["Key"]
-    moment = datetime.datetime.fromisoformat(told["LastModified"])
-    return Stored(key, int(told["Size"]), told["ETag"].strip('"'), int(moment.timestamp()))
+    return Stored(key, int(told["Size"]), told["ETag"].strip('"'), _moment(told["LastModified"]))
+
+
+def _moment(told: str) -> int:
+    return int(datetime.datetime.fromisoformat(told).timestamp())

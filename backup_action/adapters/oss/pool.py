@@ -170,7 +170,11 @@ class Pool:
     @staticmethod
     async def _resolve(host: str, port: int) -> list[str]:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host.encode() if host.isascii() else host,
+                port,
+                type=socket.SOCK_STREAM,  # bytes need no idna
+            )
         except UnicodeError:  # a part of the name is empty, or of more than 63 characters
             raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
         return list(dict.fromkeys(str(one[4][0]) for one in found))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
+
+import msgspec
 
 from backup_action.core import escape, recent
 from backup_action.core.listing import (
@@ -41,8 +42,7 @@ Quote: TypeAlias = Callable[[str], str]
 Rows: TypeAlias = Iterable[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Columns by their words; those at `right` are figures. The last may be as long as it likes."""
 
     title: str
