@@ -13,7 +13,7 @@ from reader import Bucket
 from test_story_faults import CRC, Fault, of, slowly, unspent
 from test_story_history import own  # noqa: F401
 from test_story_restore import facts, restore
-from test_story_vault import SECRET, VAULT, keys, vault
+from test_story_vault import SECRET, SIZES, VAULT, keys, vault
 
 from backup_action.vault.packs import MANY
 
@@ -87,6 +87,17 @@ def test_a_chunk_altered_on_the_way_is_asked_for_again(tree: Box) -> None:
     ended = restore(tree, *VAULT)
     assert (ended.code, ended.told.problem_counts, unspent(tree)) == (0, {}, []), ended.text
     assert facts(tree.folder / "back/t") == facts(tree.tree)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("secret", [{}, SECRET], ids=["plain", "sealed"])
+def test_what_was_altered_on_the_way_comes_whole_the_second_time(box: Box, size: int, secret: dict[str, str]) -> None:
+    (box.tree / "a").write_bytes(random.Random(8).randbytes(size))
+    assert vault(box, **secret).code == 0
+    box.post("faults", of("alter", "get", key="p/.oss-backup/packs/*", after=60_000))
+    ended = restore(box, *VAULT, **secret)
+    assert (ended.code, ended.told.problem_counts, unspent(box)) == (0, {}, []), ended.text
+    assert (box.folder / "back/t/a").read_bytes() == (box.tree / "a").read_bytes()
 
 
 def test_a_pack_that_was_cut_short_is_missed_and_sent_again(tree: Box) -> None:

@@ -42,7 +42,7 @@ class Cipher(Protocol):
     def seal(self, data: bytes, about: str) -> bytes:
         """What is stored."""
 
-    def open(self, data: bytes, about: str) -> bytes:
+    def open(self, data: bytes | memoryview, about: str) -> bytes | memoryview:
         """What was sealed. Raises Unopened."""
 
 
@@ -59,7 +59,7 @@ class Plain:
         """The same bytes."""
         return data
 
-    def open(self, data: bytes, about: str) -> bytes:
+    def open(self, data: bytes | memoryview, about: str) -> bytes | memoryview:
         """The same bytes."""
         return data
 
@@ -105,7 +105,7 @@ class Sealed:
         nonce = secrets.token_bytes(NONCE)
         return nonce + self._gcm.encrypt(nonce, data, about.encode())
 
-    def open(self, data: bytes, about: str) -> bytes:
+    def open(self, data: bytes | memoryview, about: str) -> bytes:
         """What was sealed about this very thing. Raises Unopened."""
         from cryptography.exceptions import InvalidTag
 

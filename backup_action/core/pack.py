@@ -115,7 +115,7 @@ def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:
     return cipher.seal(b"".join([*map(parts.compress, chunks), parts.flush()]), "frame")
 
 
-def unpack(piece: bytes, frame: Frame, cipher: Cipher) -> bytes:
+def unpack(piece: bytes | memoryview, frame: Frame, cipher: Cipher) -> bytes:
     """The chunks of a frame, one after the other. Raises Broken. What they hold is for the caller to prove."""
     size = sum(chunk.size for chunk in frame.chunks)
     try:
@@ -149,7 +149,7 @@ def directory(data: bytes, cipher: Cipher) -> list[Frame]:
     return found.frames
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpacked(data: bytes | memoryview) -> bytes:
     """A directory's JSON; a bucket's word must not cost a host its memory. Raises Broken and ZstdError."""
     reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data)
     pieces, size = [], 0

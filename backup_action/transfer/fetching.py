@@ -162,6 +162,7 @@ class Fetching:
         if isinstance(name, str):
             await self._writing.keep(job.entry, name)
         elif isinstance(name, Altered):
+            self._contents.doubt(job.entry)
             if job.was_altered():
                 self._begin(self._again(job))
             else:
@@ -193,6 +194,7 @@ class Fetching:
                 name = await self._stretches(job)
                 break
             except Altered:
+                self._contents.doubt(job.entry)
                 if not job.was_altered():
                     self._tally.failed(0, Problem(Kind.CONTENT_ALTERED, job.entry.path))
                     return

@@ -2,7 +2,8 @@
 
 What is wanted is known beforehand, so that frames which stand beside each other in a pack are fetched in one request,
 and only those. Files come in the order in which they were packed, so most of what a request brings is used at once;
-the last frames are kept for those that come a little later. Every chunk is held against its name.
+the last frames are kept for those that come a little later. A chunk that is all of a file is held against its name; of
+others the SHA-256 of their file proves them, and needs none of their own.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Chunks:
         self._size = 0
         self._turn = asyncio.Semaphore(FETCHED)
         self._shapes: OrderedDict[str, _Shape] = OrderedDict()
+        self._alone: set[bytes] = set()  # chunks that are files
 
     async def prepare(self, entries: Iterable[Entry]) -> None:
         """Finds out where all that these files have is. Raises Stop where an index cannot be read."""
@@ -87,7 +89,12 @@ class Chunks:
 
     def _look(self, found: Mapping[str, Read], sizes: Mapping[str, int], entries: Iterable[Entry]) -> None:
         """Notes where wanted chunks are, in packs that are there; of one that is in two of them, the first."""
-        wanted = {bytes.fromhex(name) for entry in entries if entry.is_file for name in entry.chunks}
+        wanted = set()
+        for entry in entries:
+            if entry.is_file:
+                names = [bytes.fromhex(name) for name in entry.chunks]
+                wanted.update(names)
+                self._alone.update(names * self.proves(entry))
         for id, one in found.items():
             cipher = self._ring.of(one.key)
             try:
@@ -133,6 +140,12 @@ class Chunks:
     def proves(self, entry: Entry) -> bool:
         """Whether what `read` gives of a file is held against its very SHA-256 already: one chunk, named by that."""
         return entry.chunks == [entry.sha256]
+
+    def doubt(self, entry: Entry) -> None:
+        """To be told of a file that was not what its SHA-256 says: it is fetched anew."""
+        shape = self._shape(entry)
+        for number in {place.stretch for place in shape.places} if shape else ():
+            self._forget(number)
 
     async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
         """`size` bytes from `start`, and `past`, since a chunk is in one place only. Raises Missing and Stop."""
@@ -195,10 +208,10 @@ class Chunks:
                 if stop.problem.facts.get("code") != "InvalidRange":
                     raise
                 raise Missing(altered=True) from None
-            return await asyncio.to_thread(self._unpack, data, stretch)
+            return await asyncio.to_thread(self._unpack, memoryview(data), stretch)
 
-    def _unpack(self, data: bytes, stretch: _Stretch) -> list[bytes | None]:
-        """In a thread: the frames, every chunk that is wanted held against its name. A broken one costs no other."""
+    def _unpack(self, data: memoryview, stretch: _Stretch) -> list[bytes | None]:
+        """In a thread: the frames, chunks that are files held against their names. A broken one costs no other."""
         frames: list[bytes | None] = []
         at = 0
         for frame in stretch.frames:
@@ -214,7 +227,7 @@ class Chunks:
     def _prove(self, plain: bytes, frame: Frame, cipher: Cipher) -> None:
         view, at = memoryview(plain), 0
         for chunk in frame.chunks:
-            if bytes.fromhex(chunk.name) in self._places:
+            if bytes.fromhex(chunk.name) in self._alone:
                 digest = hashlib.sha256(view[at : at + chunk.size]).digest()
                 if cipher.name(digest) != chunk.name:
                     raise pack.Broken(f"a chunk is not what its name says: {chunk.name}")

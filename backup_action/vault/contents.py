@@ -50,6 +50,9 @@ class Contents:
         """Whether what `read` gives of a file is held against its SHA-256 already: no, never."""
         return False
 
+    def doubt(self, entry: Entry) -> None:
+        """To be told of a file that was not what its SHA-256 says: nothing that was fetched is kept here."""
+
     async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
         """`size` bytes from `start`, and the number of the place that had them: pass it on for the next stretch.
 
