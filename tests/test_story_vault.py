@@ -16,6 +16,7 @@ from test_story_faults import of
 from test_story_restore import NAMES, facts, restore
 
 from backup_action.core import index
+from backup_action.core.cut import cut
 
 VAULT = ("--layout", "vault")
 
@@ -386,3 +387,18 @@ def test_the_other_verbs_open_an_encrypted_vault_too(box: Box) -> None:
     told = box.run("snapshots", *where, "--find", "the-name", **SECRET)
     assert (told.code, "the-name" in told.text) == (0, True), told.text
     assert box.run("snapshots", *where).told.problem_counts == {"passphrase.missing": 1}
+
+
+def test_a_file_that_is_also_a_chunk_of_another_is_proven_by_itself(box: Box) -> None:
+    content = random.Random(9).randbytes(8 << 20)
+    first = bytes(next(iter(cut(content))))
+    (box.tree / "a").write_bytes(first)
+    (box.tree / "b").write_bytes(content)
+    assert vault(box).told.stored_bytes < len(content) * 1.01
+    stored = {key: bytearray(box.client().get_object(key).read()) for key in keys(box, "packs/")}
+    [(pack, data)] = [(key, data) for key, data in stored.items() if first[:64] in data]
+    data[data.index(first[:64])] ^= 1
+    box.client().put_object(pack, bytes(data))
+    broken = restore(box, *VAULT)
+    assert broken.code == 6 and {problem.where for problem in broken.told.problems} == {"t/a", "t/b"}, broken.text
+    assert not (box.folder / "back/t/a").exists() and not (box.folder / "back/t/b").exists()

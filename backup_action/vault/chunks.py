@@ -41,12 +41,16 @@ Span = tuple[int, int]  # where frames begin and end in their pack
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """Where a chunk is: which stretch, which of its frames, where in what that unpacks to, and its size."""
+    """Where a chunk is: which stretch, which of its frames, where in what that unpacks to, and its size.
+
+    `is_file`: it is all of a file, which its name proves.
+    """
 
     stretch: int
     frame: int
     at: int
     size: int
+    is_file: bool
 
 
 class _Shape(msgspec.Struct, frozen=True):
@@ -80,7 +84,6 @@ class Chunks:
         self._size = 0
         self._turn = asyncio.Semaphore(FETCHED)
         self._shapes: OrderedDict[str, _Shape] = OrderedDict()
-        self._alone: set[bytes] = set()  # chunks that are files
 
     async def prepare(self, entries: Iterable[Entry]) -> None:
         """Finds out where all that these files have is. Raises Stop where an index cannot be read."""
@@ -89,12 +92,11 @@ class Chunks:
 
     def _look(self, found: Mapping[str, Read], sizes: Mapping[str, int], entries: Iterable[Entry]) -> None:
         """Notes where wanted chunks are, in packs that are there; of one that is in two of them, the first."""
-        wanted = set()
+        wanted: dict[bytes, bool] = {}
         for entry in entries:
             if entry.is_file:
-                names = [bytes.fromhex(name) for name in entry.chunks]
-                wanted.update(names)
-                self._alone.update(names * self.proves(entry))
+                for key in map(bytes.fromhex, entry.chunks):
+                    wanted[key] = wanted.get(key, False) or self.proves(entry)
         for id, one in found.items():
             cipher = self._ring.of(one.key)
             try:
@@ -105,7 +107,7 @@ class Chunks:
             except index.Unreadable as error:
                 raise Stop(Kind.INDEX_DAMAGED, id, reason=error) from None
 
-    def _note(self, packed: index.Packed, hit: list[bool], cipher: Cipher, wanted: set[bytes]) -> None:
+    def _note(self, packed: index.Packed, hit: list[bool], cipher: Cipher, wanted: dict[bytes, bool]) -> None:
         for stretch in stretches(packed, hit, cipher):
             number = len(self._stretches)
             self._stretches.append(stretch)
@@ -114,8 +116,7 @@ class Chunks:
                 for chunk in frame.chunks:
                     key = bytes.fromhex(chunk.name)
                     if key in wanted:
-                        wanted.discard(key)
-                        self._places[key] = _Place(number, count, at, chunk.size)
+                        self._places[key] = _Place(number, count, at, chunk.size, wanted.pop(key))
                     at += chunk.size
 
     def has(self, entry: Entry) -> bool:
@@ -227,7 +228,8 @@ class Chunks:
     def _prove(self, plain: bytes, frame: Frame, cipher: Cipher) -> None:
         view, at = memoryview(plain), 0
         for chunk in frame.chunks:
-            if bytes.fromhex(chunk.name) in self._alone:
+            place = self._places.get(bytes.fromhex(chunk.name))
+            if place is not None and place.is_file:
                 digest = hashlib.sha256(view[at : at + chunk.size]).digest()
                 if cipher.name(digest) != chunk.name:
                     raise pack.Broken(f"a chunk is not what its name says: {chunk.name}")
