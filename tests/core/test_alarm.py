@@ -223,3 +223,13 @@ def test_what_is_too_short_is_not_judged_and_what_is_long_only_by_its_beginning(
 )  # fmt: skip
 def test_a_suffix(path: str, told: str) -> None:
     assert suffix(path) == told
+
+
+def test_a_sample_reaches_from_a_files_first_byte_to_the_end_of_its_64_kib() -> None:
+    """Each quarter of what is looked at counts: where one is no noise, the file does not look random."""
+    noise = os.urandom(64 << 10)
+    assert is_dense("a.csv", noise + CSV)
+    for at in (0, 20 << 10, 40 << 10, 60 << 10):
+        assert not is_dense("a.csv", noise[:at] + bytes(4 << 10) + noise[at + (4 << 10) :])
+    for size in range(16_000, 66_000, 777):
+        assert is_dense("a.csv", noise[:size])
