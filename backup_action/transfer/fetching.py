@@ -26,7 +26,7 @@ from backup_action.core.spool import Spool
 from backup_action.core.tally import Tally
 from backup_action.transfer.flow import Budget, Crew, together
 from backup_action.transfer.thawing import Thawing
-from backup_action.transfer.writing import THREADS, Altered, Writing, absorb, unwritable
+from backup_action.transfer.writing import FEW, SMALL, THREADS, Altered, Writing, absorb, unwritable
 from backup_action.vault.chunks import Chunks
 from backup_action.vault.contents import PLACES, Contents, Frozen, Missing, Part, lacking
 
@@ -132,7 +132,7 @@ class Fetching:
             self._later.append(entry)
             return
         self._pile.append((job, parts))
-        if self._going < THREADS:
+        if self._going < (FEW if entry.size <= SMALL else THREADS):
             self._going += 1
             self._begin(self._write())
 

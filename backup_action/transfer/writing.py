@@ -1,7 +1,7 @@
 """What was fetched goes to the disk: proven and written in threads, waited for, and only then put into its place.
 
-Small files are written many in one go, for a change of threads costs as much as a file does; and two threads are
-enough, for more of them only wait for each other in the interpreter. One call waits for the disk for many files.
+Small files are written many in one go, for a change of threads costs as much as a file does; and a few threads are
+enough for them, for more only wait for each other in the interpreter. One call waits for the disk for many files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from backup_action.core.problem import Kind, Problem
 from backup_action.core.tally import Tally
 from backup_action.vault.contents import Part
 
-THREADS: Final = 2
+THREADS: Final = 4
+FEW: Final = 2  # of them, for files of up to `SMALL` bytes
+SMALL: Final = 64 << 10
 SETTLED: Final = 2048  # files that one wait for the disk serves
 
 T = TypeVar("T")
