@@ -13,7 +13,7 @@ import bisect
 import hashlib
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -71,6 +71,13 @@ class _Stretch(msgspec.Struct, frozen=True):
     cipher: Cipher
 
 
+class _Unpacked(msgspec.Struct, frozen=True):
+    """A frame's chunks, one after the other, and where those begin that are not what their names say."""
+
+    plain: bytes
+    broken: frozenset[int]
+
+
 class Chunks:
     """Reads files of snapshots, as `Contents` does for files under their own paths. `prepare` it first."""
 
@@ -80,7 +87,7 @@ class Chunks:
         self._ring = ring
         self._places: dict[bytes, _Place] = {}
         self._stretches: list[_Stretch] = []
-        self._cache: OrderedDict[int, asyncio.Task[list[bytes | None]]] = OrderedDict()
+        self._cache: OrderedDict[int, asyncio.Task[list[_Unpacked | None]]] = OrderedDict()
         self._size = 0
         self._turn = asyncio.Semaphore(FETCHED)
         self._shapes: OrderedDict[str, _Shape] = OrderedDict()
@@ -169,13 +176,13 @@ class Chunks:
     async def _chunk(self, place: _Place) -> memoryview:
         for _ in range(TRIES):
             frame = (await self._unpacked(place.stretch))[place.frame]
-            if frame is not None:
-                return memoryview(frame)[place.at : place.at + place.size]
+            if frame is not None and place.at not in frame.broken:
+                return memoryview(frame.plain)[place.at : place.at + place.size]
             self._forget(place.stretch)  # what was altered on the way comes whole the second time
         raise Missing(altered=True)
 
-    async def _unpacked(self, number: int) -> list[bytes | None]:
-        """The frames of a stretch, None for one that is not what it should be; several who want it wait for one
+    async def _unpacked(self, number: int) -> list[_Unpacked | None]:
+        """The frames of a stretch, None for one that does not open; several who want it wait for one
         request. Raises Missing and Stop.
         """
         task = self._cache.get(number)
@@ -196,7 +203,7 @@ class Chunks:
         if self._cache.pop(number, None):
             self._size -= _plain(self._stretches[number])
 
-    async def _fetch(self, stretch: _Stretch) -> list[bytes | None]:
+    async def _fetch(self, stretch: _Stretch) -> list[_Unpacked | None]:
         key = self._vault.prefix + pack_key(stretch.pack)
         async with self._turn:
             try:
@@ -211,28 +218,27 @@ class Chunks:
                 raise Missing(altered=True) from None
             return await asyncio.to_thread(self._unpack, memoryview(data), stretch)
 
-    def _unpack(self, data: memoryview, stretch: _Stretch) -> list[bytes | None]:
+    def _unpack(self, data: memoryview, stretch: _Stretch) -> list[_Unpacked | None]:
         """In a thread: the frames, chunks that are files held against their names. A broken one costs no other."""
-        frames: list[bytes | None] = []
+        frames: list[_Unpacked | None] = []
         at = 0
         for frame in stretch.frames:
             try:
                 plain = pack.unpack(data[at : at + frame.stored], frame, stretch.cipher)
-                self._prove(plain, frame, stretch.cipher)
-                frames.append(plain)
+                frames.append(_Unpacked(plain, frozenset(self._broken(memoryview(plain), frame, stretch.cipher))))
             except pack.Broken:
                 frames.append(None)
             at += frame.stored
         return frames
 
-    def _prove(self, plain: bytes, frame: Frame, cipher: Cipher) -> None:
-        view, at = memoryview(plain), 0
+    def _broken(self, plain: memoryview, frame: Frame, cipher: Cipher) -> Iterator[int]:
+        at = 0
         for chunk in frame.chunks:
             place = self._places.get(bytes.fromhex(chunk.name))
             if place is not None and place.is_file:
-                digest = hashlib.sha256(view[at : at + chunk.size]).digest()
+                digest = hashlib.sha256(plain[at : at + chunk.size]).digest()
                 if cipher.name(digest) != chunk.name:
-                    raise pack.Broken(f"a chunk is not what its name says: {chunk.name}")
+                    yield at
             at += chunk.size
 
 
