@@ -112,7 +112,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known_sets = ", ".join(sets.NAMES)
     every = [*tools.OURS, *tools.PEERS]
-    usual = [name for name in every if not name.endswith("-encrypted")]
+    usual = [name for name in every if name not in tools.ASKED]
     parser.add_argument("--sets", default="small,mixed,big,append", help=f"of {known_sets}, as NAME or NAME@LATENCY-MS")
     parser.add_argument("--phases", default=",".join(PHASES))
     parser.add_argument("--tools", default=",".join(usual), help=f"of {', '.join(every)}")

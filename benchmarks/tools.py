@@ -1,4 +1,4 @@
-"""What is compared: our two layouts, and the peers that are on PATH, with their commands and their environment.
+"""What is compared: our layouts, the peers that are on PATH, and the least that there is to do; how each is called.
 
 Every tool backs the same folder up to one bucket of the same server, without a shell, each with a home of its own.
 """
@@ -50,7 +50,18 @@ def _ours(layout: str, more: str = "") -> Tool:
     )
 
 
-OURS = {tool.name: tool for tool in (_ours("tree"), _ours("vault"), _ours("vault", "-encrypted"))}
+_LEAST = f"{{python}} -I {Path(__file__).with_name('least.py')}"
+
+LEAST = Tool(
+    "least",
+    backup=f"{_LEAST} backup {{endpoint}} {{source}}",
+    restore=f"{_LEAST} restore {{endpoint}} {{target}}",
+    version="{python} --version",
+    is_ours=True,
+)
+
+OURS = {tool.name: tool for tool in (_ours("tree"), _ours("vault"), _ours("vault", "-encrypted"), LEAST)}
+ASKED = {"ours-vault-encrypted", "least"}  # run only where they are asked for
 
 PEERS = {
     "rclone": Tool(
