@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import TRIES, Content, Unstable, first_block, identity, is_hiding, read, unread
+from backup_action.adapters.files.read import TRIES, Content, Unstable, first_block, identity, is_racy, read, unread
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.server_copy import ONE
 from backup_action.core import parts
@@ -123,7 +122,7 @@ class Large:
         stopped: Callable[[], bool],
     ) -> Carried | Problem:  # fmt: skip
         for attempt in range(TRIES):
-            if first is None and (attempt or is_hiding(found, time.time_ns()) or not self._is_held(found.size)):
+            if first is None and (attempt or is_racy(found) or not self._is_held(found.size)):
                 digested = await self._digested(found, opener, stopped)
                 if isinstance(digested, Problem):
                     return digested

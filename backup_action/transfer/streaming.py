@@ -10,25 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import (
-    TRIES,
-    Unstable,
-    crc64,
-    forget,
-    identity,
-    is_hiding,
-    is_racy,
-    pieces,
-    read,
-    unread,
-)
+from backup_action.adapters.files.read import TRIES, Unstable, crc64, forget, identity, is_racy, pieces, read, unread
 from backup_action.core.alarm import SAMPLE, is_dense
 from backup_action.core.cut import Cutter
 from backup_action.core.entry import Entry
@@ -72,7 +60,7 @@ class Streaming:
                 handle = opener.open(found.root, found.inner)
                 try:
                     now, first = msgspec.structs.replace(found, **identity(os.fstat(handle))), ""
-                    if is_hiding(now, time.time_ns()) or attempt:
+                    if is_racy(now) or attempt:
                         content = await self._aside(lambda: read(found, opener, 0, lambda: bool(self._late())))
                         if isinstance(content, Problem):
                             return self._given_up(content, found)

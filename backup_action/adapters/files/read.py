@@ -1,8 +1,7 @@
 """Reads one file as it is at one moment: never half old, half new (law 4).
 
 The file is looked at by its handle before and after; where size, times or inode differ, it is read again, up to
-`TRIES` times, and then reported. One changed within the grain of its file system's clock is read twice, since its
-times may hide another change.
+`TRIES` times, and then reported. One changed a moment ago is read twice, since its times may hide another change.
 Bytes of a small file are returned; a large one is digested, and read again in parts while it is sent: whether both
 readings saw the same bytes shows in the digests.
 
@@ -35,9 +34,7 @@ from backup_action.core.parts import grain
 from backup_action.core.problem import Kind, Problem
 
 TRIES = 3
-RACY_NS = 2_000_000_000  # a file changed this short before it was read may change again within the grain of any clock
-_TICK_NS = 100_000_000  # the same for a clock that counts fractions of a second: kernels count in ticks of 1 to 10 ms
-_SECOND_NS = 1_000_000_000
+RACY_NS = 2_000_000_000  # a file changed this short before it was read may change again within the clock's grain
 _REPLACED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}  # the last: a link that now leads out of its root
 _AGAIN = {errno.EIO, errno.ESTALE, errno.EAGAIN, errno.EINTR}
 crc64 = fastcrc.crc64.xz
@@ -107,7 +104,7 @@ def _once(
         racy = is_racy(now)
         if before.st_size <= limit:
             data = _bytes(handle, before.st_size)
-            if is_hiding(now, time.time_ns()) and data != _again(handle, before.st_size):
+            if racy and data != _again(handle, before.st_size):
                 raise Unstable(Kind.FILE_CHANGING)
             read_as = entry(now, hashlib.sha256(data).hexdigest(), crc64(data), racy=racy)
             same = known if known is not None and known.sha256 == read_as.sha256 else None
@@ -130,24 +127,8 @@ def forget(handle: int) -> None:
 
 
 def is_racy(found: Found) -> bool:
-    """Whether it was changed so short ago that its times, as some other clock may tell them, may hide another change.
-
-    Such a file is never taken as unchanged: it costs no more than to be read again by the next run.
-    """
-    return _last(found) >= time.time_ns() - RACY_NS
-
-
-def is_hiding(found: Found, now: int) -> bool:
-    """Whether its times may hide a change that is made from `now` on, ns since 1970, by its own file system's clock.
-
-    Whole seconds in the time of the last change, which nobody can set, tell of a clock that counts in seconds.
-    """
-    grain = _TICK_NS if found.ctime_ns % _SECOND_NS else RACY_NS
-    return _last(found) >= now - grain
-
-
-def _last(found: Found) -> int:
-    return max(found.mtime_ns, found.ctime_ns)
+    """Whether it was changed so short ago that its times may hide another change."""
+    return max(found.mtime_ns, found.ctime_ns) >= time.time_ns() - RACY_NS
 
 
 def identity(info: os.stat_result) -> dict[str, int]:
