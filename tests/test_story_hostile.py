@@ -240,7 +240,7 @@ def test_the_keys_of_others_cost_a_bounded_time_and_no_more(told: Box) -> None:
     assert locked.id in ended.text and peak(ended) < 250
     client.delete_object(f"p/.oss-backup/keys/{locked.id}.json")
     cheap = cipher.encode(locked).replace(b'"n": 131072', b'"n": 16384')
-    time.sleep(1 - time.time() % 1)  # OSS's clock counts seconds: ours is the older one
+    time.sleep(1 - time.time() % 1)  # OSS's clock counts seconds: so our key is the older one
     for number in range(40):
         client.put_object(f"p/.oss-backup/keys/{number:016x}.json", cheap)
     ended = restore(told, *VAULT, **SECRET)

@@ -11,7 +11,7 @@ import ctypes
 import gc
 from typing import Final
 
-LOOK: Final = 20_000  # objects more than before, after which the collector looks at the youngest
+GC_THRESHOLD: Final = 20_000  # allocations beyond deallocations before the youngest objects are looked at
 _OPTIONS: Final = (
     (-3, 32 << 20),  # M_MMAP_THRESHOLD, bytes: the most that glibc takes; larger pieces are mapped on their own
     (-1, 128 << 20),  # M_TRIM_THRESHOLD, bytes free at the top that are not given back
@@ -32,5 +32,5 @@ def spare_loaded() -> None:
     Entries and requests come by the ten thousand, and are no part of cycles.
     """
     gc.freeze()
-    gc.set_threshold(LOOK)
+    gc.set_threshold(GC_THRESHOLD)
     gc.enable()

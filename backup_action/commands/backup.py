@@ -133,10 +133,8 @@ class There(msgspec.Struct, frozen=True):
             rows = {stored.key: stored.last_modified for stored in self.catalogue.snapshots}
             since = rows.get(self.parent.id, plan.NEVER)
         there: Iterator[Stored] = itertools.chain(*self.listing)
-        if self.packs:
-            entries, again = itertools.tee(entries)  # both go side by side
-            there = self.packs.present(again)
-        items = plan.compare(scanned.found, entries, there, scanned.covers, since, turn.has)
+        held = self.packs.present if self.packs else None
+        items = plan.compare(scanned.found, entries, there, scanned.covers, since, turn.has, held)
         return plan.own(items, self.has) if self.shard else items
 
 

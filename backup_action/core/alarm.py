@@ -37,9 +37,9 @@ from backup_action.core.plan import Item, Step
 from backup_action.core.problem import Kind, Problem
 from backup_action.core.recent import KEPT, PastRun
 
-SAMPLE: Final = 64 << 10  # bytes from a file's beginning over which lies what is looked at
-_PIECES: Final = 4  # of it, evenly
-_PIECE: Final = 4 << 10  # bytes
+SAMPLE: Final = 64 << 10  # bytes at a file's beginning from which the sample is taken
+_PIECES: Final = 4  # pieces of it, evenly spaced
+_PIECE: Final = 4 << 10  # bytes of each
 LEAST: Final = 512  # bytes; of a smaller sample nothing can be told
 DENSE: Final = 0.99  # of a sample's size: what level 1 leaves of it
 FEW_CHANGED: Final = 100  # files; fewer are no alarm
@@ -70,7 +70,7 @@ def suffix(path: str) -> str:
 
 
 def is_dense(path: str, sample: bytes | memoryview) -> bool:
-    """Whether a file looks random by its first bytes. One of a compressed format is not judged, nor a tiny one."""
+    """Whether a file looks random by samples of its first 64 KiB. Compressed formats are not judged, nor tiny files."""
     if len(sample) < LEAST or suffix(path) in COMPRESSED:
         return False
     sample = _spread(sample[:SAMPLE])

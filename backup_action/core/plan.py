@@ -153,8 +153,12 @@ def _timed(known: Entry, there: Stored) -> Entry:
 def compare(
     found: Iterable[Found], known: Iterable[Entry], there: Iterable[Stored], in_reach: Callable[[str], bool],
     unfinished: int = NEVER, is_due: Callable[[str, int], bool] = never,
+    held: Callable[[Entry], Stored | None] | None = None,
 ) -> Iterator[Item]:  # fmt: skip
-    """Merges the three, each in the order of keys, in one pass and constant memory. `in_reach` is asked by path."""
+    """Merges the three, each in the order of keys, in one pass and constant memory. `in_reach` is asked by path.
+
+    `held`: where nothing is listed, it says of each known entry what a listing would.
+    """
     disk, parent, bucket = iter(found), iter(known), iter(there)
     on_disk, in_parent, in_bucket = next(disk, None), next(parent, None), next(bucket, None)
     while on_disk is not None or in_parent is not None or in_bucket is not None:
@@ -166,6 +170,8 @@ def compare(
         two = in_parent if second == at else None
         reached = one is not None or two is None or in_reach(two.path)
         three = in_bucket if third == at else None
+        if held is not None and two is not None:
+            three = held(two)
         yield decide(one, two, three, in_reach=reached, unfinished=unfinished, is_due=is_due)
         if first == at:
             on_disk = next(disk, None)

@@ -58,7 +58,7 @@ def finder(text: str) -> Callable[[str], bool]:
 def _spec(setting: str, patterns: tuple[str, ...]) -> Spec | None:
     if not patterns:
         return None
-    from pathspec import GitIgnoreSpec  # a tenth of the start of a run that has no patterns
+    from pathspec import GitIgnoreSpec  # takes a tenth of a start; most runs have no patterns
 
     for pattern in patterns:
         try:

@@ -21,6 +21,8 @@ from backup_action.core.entry import BLOCK, Blocks
 # longer than a copy, costs as much, and proves itself.
 FROM: Final = 16 << 10
 MOST: Final = 100_000  # contents
+_SIZE: Final = 8  # bytes of a size in a fingerprint
+_DIGEST: Final = 16  # bytes of an XXH3-128
 
 
 class Source(msgspec.Struct, frozen=True, array_like=True):
@@ -32,10 +34,10 @@ class Source(msgspec.Struct, frozen=True, array_like=True):
     size: int
 
 
-def mark(size: int, first: bytes = b"") -> bytes:
-    """What a large file shows before it is read: its size, and the XXH3-128 of its first block, where that is known.
+def fingerprint(size: int, first: bytes = b"") -> bytes:
+    """What a large file shows before it is read: its size, and the XXH3-128 of its first block.
 
-    Files that are the same have the same mark; of those with one mark few are different.
+    Of a source that has no digest of it, the size alone. Few files with one fingerprint are different.
     """
     return size.to_bytes(_SIZE, "big") + first
 
@@ -54,12 +56,10 @@ class _Line(msgspec.Struct):
 
     @property
     def first(self) -> bytes:
-        """XXH3-128 of its first block; of the largest files, whose blocks are larger, it is not asked for."""
+        """XXH3-128 of its first block; b"" for files up to `BLOCKS_FROM`, and for those with larger blocks."""
         return self.blocks.digests[:_DIGEST] if self.blocks and self.blocks.size == BLOCK else b""
 
 
-_SIZE: Final = 8  # bytes of a size in a mark
-_DIGEST: Final = 16  # bytes of an XXH3-128
 _read = msgspec.json.Decoder(_Line).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Source).decode
@@ -73,7 +73,7 @@ class Sources:
         self._most = most
         self._least = FROM  # bytes of the smallest content that is taken in
         self._packed: dict[bytes, bytes] = {}  # by SHA-256
-        self._marks: set[bytes] = set()  # of what is held, or was
+        self._fingerprints: set[bytes] = set()  # of what is held, or was
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -89,17 +89,17 @@ class Sources:
                 self.add(line.sha256, Source(key, line.etag, line.version, line.size), line.first)
 
     def add(self, sha256: str, source: Source, first: bytes = b"") -> None:
-        """Takes in one, in the place of what was known for that content. `first` is for its mark."""
+        """Takes in one, in the place of what was known for that content. `first` is for its fingerprint."""
         if source.size < self._least:
             return
         self._packed[bytes.fromhex(sha256)] = _pack(source)
-        self._marks.add(mark(source.size, first))
+        self._fingerprints.add(fingerprint(source.size, first))
         if len(self._packed) > self._most:
             self._halve()
 
-    def expects(self, size: int, first: bytes) -> bool:
-        """Whether a content of this mark may be found: without it no file needs to be hashed for that."""
-        return mark(size, first) in self._marks or mark(size) in self._marks
+    def may_have(self, size: int, first: bytes) -> bool:
+        """Whether a content of this fingerprint may be found: without it no file needs to be hashed for that."""
+        return fingerprint(size, first) in self._fingerprints or fingerprint(size) in self._fingerprints
 
     def find(self, sha256: str, size: int) -> Source | None:
         """Where a content lies."""
@@ -124,5 +124,5 @@ class Sources:
             if size > middle or (size == middle and room >= 0):
                 kept[name] = packed
         self._packed = kept
-        self._marks = {one for one in self._marks if int.from_bytes(one[:_SIZE], "big") >= middle}
+        self._fingerprints = {one for one in self._fingerprints if int.from_bytes(one[:_SIZE], "big") >= middle}
         self._least = middle + 1

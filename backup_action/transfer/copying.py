@@ -5,8 +5,8 @@ run itself wrote. Files that are on their way at the same moment wait for one an
 Where a copy fails, the bytes are sent; what was refused or not proven is told once, with the number of such files.
 
 The parent's entries are read a second time only when something comes that could be a copy: see `core.sources` for
-what that takes. A large file is read before it is sent only where something of its size, and of the same first block,
-is known or on its way.
+what that takes. A large file is read before it is sent only where something of its size, and as far as that is known
+of the same first block, is known or on its way.
 Small files and large ones do not wait for each other: small ones hold the memory that large ones wait for.
 """
 
@@ -25,7 +25,7 @@ from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Problem
 from backup_action.core.snapshot import Snapshot
-from backup_action.core.sources import FROM, Source, Sources, mark
+from backup_action.core.sources import FROM, Source, Sources, fingerprint
 from backup_action.core.tally import Tally
 from backup_action.core.thaw import FROZEN
 from backup_action.transfer.flow import in_time
@@ -45,7 +45,7 @@ class Copying:
         self.deadline = deadline
         self.index = Sources()
         self.flights: dict[bytes, asyncio.Event] = {}  # what is being sent, by the names that turns hold
-        self.coming: Counter[bytes] = Counter()  # large files among that, by mark
+        self.coming: Counter[bytes] = Counter()  # large files among that, by fingerprint
         self.refused = 0  # files that were sent though the bucket has their content
         self._copies = copies
         self._parent = parent
@@ -73,9 +73,9 @@ class Copying:
         try:
             if size >= FROM and self.is_on and not is_read and not self.is_over:
                 await self.learn()
-                turn.is_expected = self.index.expects(size, first) or bool(self.coming[mark(size, first)])
+                turn.is_expected = self.index.may_have(size, first) or bool(self.coming[fingerprint(size, first)])
                 if not turn.is_expected:
-                    turn.hold(mark(size, first), size)
+                    turn.hold(fingerprint(size, first), size)
             yield turn
         finally:
             turn.end()
@@ -116,8 +116,8 @@ class Turn:
     """One file's, until it is in the bucket. What it holds, others wait for."""
 
     def __init__(self, copying: Copying, first: bytes = b"", *, is_large: bool) -> None:
-        """Holds nothing yet. `first`: for the mark of a large one."""
-        self.is_expected = False  # something of its mark is known or on its way, so it should be read first
+        """Holds nothing yet. `first`: for the fingerprint of a large one."""
+        self.is_expected = False  # something of its fingerprint is known or on its way, so it should be read first
         self._all = copying
         self._first = first
         self._is_large = is_large
@@ -134,7 +134,7 @@ class Turn:
         await copying.learn()
         name, refused = b"%d %s" % (self._is_large, read_as.sha256.encode()), False
         while not copying.is_over:
-            await self._wait(name, *[mark(read_as.size, self._first)] * self._is_large)
+            await self._wait(name, *[fingerprint(read_as.size, self._first)] * self._is_large)
             source = copying.index.find(read_as.sha256, read_as.size)
             if source is None:
                 self.hold(name, read_as.size)
@@ -160,16 +160,16 @@ class Turn:
                 await flight.wait()
 
     def hold(self, name: bytes, size: int) -> None:
-        """Has others of this name wait until the end of this turn. Large ones of this mark are read first."""
+        """Has others of this name wait until the end of this turn. Large ones of this fingerprint are read first."""
         self._held[name] = size
         self._all.flights[name] = asyncio.Event()
-        self._all.coming[mark(size, self._first)] += self._is_large
+        self._all.coming[fingerprint(size, self._first)] += self._is_large
 
     def end(self) -> None:
         """Lets the others go on."""
         for name, size in self._held.items():
             self._all.flights.pop(name).set()
-            of = mark(size, self._first)
-            self._all.coming[of] -= self._is_large
-            if not self._all.coming[of]:
-                del self._all.coming[of]
+            mine = fingerprint(size, self._first)
+            self._all.coming[mine] -= self._is_large
+            if not self._all.coming[mine]:
+                del self._all.coming[mine]

@@ -20,7 +20,16 @@ from functools import partial
 import msgspec
 
 from backup_action.adapters.files.folder import Opener
-from backup_action.adapters.files.read import TRIES, Content, Unstable, first_block, identity, is_racy, read, unread
+from backup_action.adapters.files.read import (
+    TRIES,
+    Content,
+    Unstable,
+    first_block_digest,
+    identity,
+    is_racy,
+    read,
+    unread,
+)
 from backup_action.adapters.oss.data import Written
 from backup_action.adapters.oss.server_copy import ONE
 from backup_action.core import parts
@@ -85,8 +94,8 @@ class Large:
         if found.size > SIZE_MAX:
             return Problem(Kind.FILE_TOO_LARGE, opener.name(found.root, found.inner), {"maximum": "48.8 TB"})
         is_read = item.step is not Step.SEND or self._safe is None
-        first = await asyncio.to_thread(first_block, found, opener)
-        async with self._copying.large(found.size, first, is_read=is_read) as turn:
+        digest = await asyncio.to_thread(first_block_digest, found, opener) if self._copying.is_on else b""
+        async with self._copying.large(found.size, digest, is_read=is_read) as turn:
             result = await self._bring(item, found, opener, budget, stopped, turn, is_read=is_read)
             if isinstance(result, Carried) and result.sent and result.at:
                 turn.sent(result.read_as, result.at)

@@ -160,7 +160,7 @@ class Packing:
 
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
-            if all(item.step is Step.READ for _, item, _ in batch):  # there may be nothing to compress
+            if all(item.step is Step.READ for _, item, _ in batch):  # most may be what they were: nothing to compress
                 done, frames = await self._readers.read(lambda: self._read(batch), len(batch), held)
             else:
                 done, frames = await self._aside(lambda: self._read(batch))
@@ -175,7 +175,7 @@ class Packing:
                 self._take(one.slot, one.item, one.content.entry, one.names, one.new)
 
     def _read(self, batch: list[tuple[Slot, Item, Found]]) -> tuple[list[_Done], list[Made]]:
-        """In a thread: a batch of files, and the frames that come of them."""
+        """A batch of files, and the frames that come of them; not always in a thread."""
         framing, done = Framing(self._packs, dry=self._safe is None), []
         for slot, item, found in batch:
             if self._stopped():

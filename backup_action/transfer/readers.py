@@ -1,8 +1,8 @@
 """Where small files are read: on the event loop itself while the disk answers at once, and else in threads.
 
-A thread gives up the interpreter at every question to the disk, and must get it back: half a dozen times a file. Where
-the answers come from memory, that costs more than to read. A disk that takes its time is asked by several threads; the
-event loop waits for it once in a while, for one batch, to see whether it still does.
+A thread releases the GIL at every system call and must get it back: half a dozen times a file. Where the answers come
+from memory, that costs more than to read. A disk that takes its time is asked by several threads; the event loop waits
+for it once in a while, for one batch, to see whether it still does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
-SMALL: Final = 16 << 10  # bytes of a file, in the mean of a batch; what is larger is hashed beside the interpreter
+SMALL: Final = 16 << 10  # bytes of a file, in the mean of a batch; what is larger is hashed without the GIL
 QUICK: Final = 200e-6  # seconds that a file may take, in the mean of a batch
 AGAIN: Final = 32  # batches that threads read after one that took longer
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Readers:
-    """Those of one run, for one event loop."""
+    """The readers of one run, for one event loop."""
 
     def __init__(self, pool: Executor, clock: Callable[[], float] = time.perf_counter) -> None:
         """`pool` has the threads; `clock` tells seconds."""

@@ -179,7 +179,7 @@ class Upload:
             await self._send_large(slot, item, found)
 
     def _contents(self, batch: list[Item]) -> list[Content | Problem]:
-        """In a reader's thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
+        """Not always in a thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
         opener = self._openers.mine()
         return [
             read(one, opener, max(one.size, GROWTH), self._stopped, from_disk=item.reread, known=item.known)

@@ -19,8 +19,8 @@ from backup_action.core.tally import Tally
 from backup_action.vault.contents import Part
 
 THREADS: Final = 4
-FEW: Final = 2  # of them, for files of up to `SMALL` bytes
-SMALL: Final = 64 << 10
+FEW: Final = 2  # threads are begun for files of up to `SMALL` bytes
+SMALL: Final = 64 << 10  # bytes
 SETTLED: Final = 2048  # files that one wait for the disk serves
 
 T = TypeVar("T")

@@ -2,8 +2,8 @@
 
 What is wanted is known beforehand, so that frames which stand beside each other in a pack are fetched in one request,
 and only those. Files come in the order in which they were packed, so most of what a request brings is used at once;
-the last frames are kept for those that come a little later. A chunk that is all of a file is held against its name; of
-others the SHA-256 of their file proves them, and needs none of their own.
+the last frames are kept for those that come a little later. A chunk that is all of a file is held against its name; the
+others are proven by the SHA-256 of their file, and not hashed one by one.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Chunks:
 
     def _look(self, found: Mapping[str, Read], sizes: Mapping[str, int], entries: Iterable[Entry]) -> None:
         """Notes where wanted chunks are, in packs that are there; of one that is in two of them, the first."""
-        wanted: dict[bytes, bool] = {}
+        wanted: dict[bytes, bool] = {}  # by name: whether it is all of a file
         for entry in entries:
             if entry.is_file:
                 for key in map(bytes.fromhex, entry.chunks):

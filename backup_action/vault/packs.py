@@ -15,7 +15,7 @@ import itertools
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -87,18 +87,18 @@ async def listed(vault: Vault) -> dict[str, int]:
 
 
 async def indexes(
-    vault: Vault, ring: Ring, tell: Callable[[Problem], None] | None = None, told: Iterable[Stored] | None = None
+    vault: Vault, ring: Ring, tell: Callable[[Problem], None] | None = None, listing: Iterable[Stored] | None = None
 ) -> tuple[dict[str, Read], list[str]]:
     """Every index that none supersedes, by id, and the ids of those that are superseded. Raises Stop.
 
-    `told`: their listing, where it was asked for before.
+    `listing`: of them, where it was asked for before.
 
     What stands before the newest merged one is read only where that does not supersede it. An index takes the place of
     older ones only: so none hides itself, nor do two hide each other. With `tell` one that cannot be read is told of,
     and passed over.
     """
-    told = await vault.below(INDEX) if told is None else told
-    found = sorted(told, key=lambda one: (one.last_modified, one.key.endswith(MERGED), one.key))
+    listing = await vault.below(INDEX) if listing is None else listing
+    found = sorted(listing, key=lambda one: (one.last_modified, one.key.endswith(MERGED), one.key))
     ids = [stored.key for stored in found]
     first = max((at for at, id in enumerate(ids) if id.endswith(MERGED)), default=0)
     read = await fetched(vault, ring, ids[first:], tell)
@@ -177,19 +177,19 @@ class Packs:
         self._sizes: dict[str, int] = {}
         self._avoided: frozenset[str] = frozenset()  # packs that are marked
         self._counted: set[str] = set()  # packs whose chunks count as there
-        self._since = vault.bucket.attempts.now()
+        self._since = vault.bucket.attempts.now()  # when this run began to ask
 
     def avoid(self, names: Iterable[str]) -> None:
         """Packs whose names none may have that is made."""
         self._avoided = frozenset(names)
 
-    async def load(self, told: Iterable[Stored]) -> None:
-        """Asks for the indexes that `told` lists, and then for packs and their marks. Raises Stop.
+    async def load(self, listing: Iterable[Stored]) -> None:
+        """Asks for the indexes that the listing has, and then for packs and their marks. Raises Stop.
 
         Not all at once: a pack that another run stores meanwhile would be missed, and the index that tells of it not.
         A merged index that takes that one's place would then leave the pack out.
         """
-        found, self._old = await indexes(self._vault, self._ring, told=told)
+        found, self._old = await indexes(self._vault, self._ring, listing=listing)
         self._sizes, marked = await asyncio.gather(listed(self._vault), marks.marked(self._vault))
         self.avoid(marked)
         self._small = {
@@ -217,11 +217,11 @@ class Packs:
         with self._lock:
             return key not in self._held and self._claimed.add(key)
 
-    def present(self, entries: Iterable[Entry]) -> Iterator[Stored]:
-        """What a listing would say of files, had they objects: those whose chunks are all there, in their order."""
-        for entry in entries:
-            if entry.is_file and all(bytes.fromhex(name) in self._held for name in entry.chunks):
-                yield Stored(entry.place, entry.size, entry.etag, entry.last_modified)
+    def present(self, entry: Entry) -> Stored | None:
+        """What a listing would say of a file, had it an object: nothing where one of its chunks is not there."""
+        if entry.is_file and all(bytes.fromhex(name) in self._held for name in entry.chunks):
+            return Stored(entry.place, entry.size, entry.etag, entry.last_modified)
+        return None
 
     @property
     def untold(self) -> int:

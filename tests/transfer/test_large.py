@@ -216,7 +216,7 @@ def test_what_is_too_large_to_be_fetched_is_not_held_in_memory(cloud: Sandbox) -
 def test_of_files_of_one_size_only_what_begins_alike_is_read_before_it_is_sent(
     cloud: Sandbox, tmp_path: Path, is_double: bool
 ) -> None:
-    """Only such reading is given up when the run is to end."""
+    """A stopped run gives up a first reading, but not a sending."""
     first, rest = os.urandom(MIB), os.urandom(SIZE - MIB)
     (tmp_path / "f").write_bytes(first + rest)
     (tmp_path / "g").write_bytes((first if is_double else os.urandom(MIB)) + rest)

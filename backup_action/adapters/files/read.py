@@ -173,7 +173,7 @@ def pieces(handle: int, start: int, size: int, piece: int = BLOCK) -> Iterator[b
         start += len(data)
 
 
-def first_block(found: Found, opener: Opener) -> bytes:
+def first_block_digest(found: Found, opener: Opener) -> bytes:
     """XXH3-128 of a file's first `BLOCK` bytes; b"" where they cannot be read. A hint: the file may change yet."""
     try:
         handle = opener.open(found.root, found.inner)

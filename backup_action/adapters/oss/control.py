@@ -1,4 +1,4 @@
-"""What happens around the data of a large object: multipart uploads begun, completed and aborted, gone on with.
+"""What happens around the data of a large object: multipart uploads begun, continued, completed and aborted.
 
 What an upload has already is asked through oss2, and nothing else: to import it takes longer than most runs take to
 begin. It retries nothing, follows redirects with the token, reads `.netrc` and proxies from the environment, and
@@ -28,7 +28,7 @@ from backup_action.core.problem import Kind, Stop
 
 T = TypeVar("T")
 ABORT = 3.0  # seconds to end an upload in; a cancelled job has five
-TRIES = 3  # for an answer that is none of OSS
+TRIES = 3  # answers without an upload's id
 LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
 
 
@@ -94,9 +94,10 @@ class Control:
             answer = await self.data.call(
                 "POST", key, {"uploadId": upload}, data=ET.tostring(told), right="oss:PutObject", absent=True
             )
-            proven = await self._proven(key, answer.headers, crc64)
+            headers: Mapping[str, str] = answer.headers
         except Refusal:
-            proven = await self._proven(key, {}, crc64)
+            headers = {}
+        proven = await self._proven(key, headers, crc64)
         return Written(proven.get("etag", "").strip('"'), proven.get("x-oss-version-id", ""), crc64)
 
     async def _proven(self, key: str, told: Mapping[str, str], crc64: int) -> Mapping[str, str]:

@@ -170,11 +170,8 @@ class Pool:
     @staticmethod
     async def _resolve(host: str, port: int) -> list[str]:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                host.encode() if host.isascii() else host,
-                port,
-                type=socket.SOCK_STREAM,  # bytes need no idna
-            )
+            name = host.encode() if host.isascii() else host  # bytes do not load Python's idna codec
+            found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except UnicodeError:  # a part of the name is empty, or of more than 63 characters
             raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
         return list(dict.fromkeys(str(one[4][0]) for one in found))
