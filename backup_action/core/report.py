@@ -18,7 +18,7 @@ from backup_action.core.problem import ALARMS, EXIT_CODES, SEVERITY, STATUS, Kin
 from backup_action.core.pruning import Pruning
 from backup_action.core.recent import Kept, PastRun
 from backup_action.core.reread import NO_TURN, Turn
-from backup_action.core.snapshot import Snapshot
+from backup_action.core.snapshot import READERS, Snapshot
 from backup_action.core.tally import Tally
 from backup_action.core.verification import Verification
 
@@ -230,7 +230,8 @@ class Draft:
     def interrupt(self, number: int) -> None:
         """Notes that a signal ended the run."""
         self.signal = number
-        self.tell(Problem(Kind.INTERRUPTED, facts={"signal": signal.Signals(number).name}))
+        facts = {"signal": signal.Signals(number).name}
+        self.tell(Problem(Kind.INTERRUPTED, facts=facts | ({"cause": "reading"} if self.command in READERS else {})))
 
     def finish(self, now: float) -> Report:
         """The report. Its status is that of the most severe problem."""

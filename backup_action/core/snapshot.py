@@ -39,6 +39,7 @@ from backup_action.core.segments import Keep, Segments, in_memory
 
 FORMAT: Final = "oss-backup/1"
 WRITERS: Final = ("backup", "merge")  # verbs that make a snapshot
+READERS: Final = ("restore", "verify", "drill", "snapshots")  # verbs that leave them all as they are
 LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
 LEVEL: Final = 3
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since

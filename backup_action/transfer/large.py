@@ -178,17 +178,15 @@ class Large:
         """By copies where there are any; if OSS does not make them, or in any other case, all of it."""
         if plan and known and first:
             try:
-                at = await self._by_stretches(lease, handle, budget, first, plan, known.etag)
-                return Carried(first.entry, at, sent=True, new=parts.sent(plan))
+                return await self._by_stretches(lease, handle, budget, first, plan, known.etag)
             except Uncopied as error:
                 self._note(error, found.path)
         size = os.fstat(handle).st_size
         if self._is_held(size):
-            return Carried(*await self._in_order(lease, handle, found, budget, first), sent=True)
+            return await self._in_order(lease, handle, found, budget, first)
         if first is None:  # it became that large since it was found
             raise Unstable(Kind.FILE_CHANGING)
-        at = await self._by_stretches(lease, handle, budget, first, parts.whole(size, self._part))
-        return Carried(first.entry, at, sent=True)
+        return await self._by_stretches(lease, handle, budget, first, parts.whole(size, self._part))
 
     def _note(self, error: Uncopied, path: str) -> None:
         """What a copy that failed means for the files that come: nothing, or that none is worth a try."""
@@ -204,7 +202,7 @@ class Large:
 
     async def _by_stretches(
         self, lease: Lease, handle: int, budget: Budget, first: Content, plan: list[Stretch], source: str = ""
-    ) -> Written:
+    ) -> Carried:
         """Stretches of a file that was digested; of those that are copied `source` is the ETag of the old object."""
         read_as = first.entry
         before = identity(os.fstat(handle))
@@ -217,15 +215,16 @@ class Large:
             if identity(os.fstat(handle)) != before:
                 raise Unstable(Kind.FILE_CHANGING)
             try:
-                return await self._control.complete(key, upload.id, written, read_as.crc64)
+                at = await self._control.complete(key, upload.id, written, read_as.crc64)
             except Stop as stop:
                 if source and stop.problem.kind is Kind.STORED_MISMATCH:
                     raise Uncopied(stop) from None
                 raise
+        return _carried(read_as, at, parts.sent(plan) - upload.kept)
 
     async def _in_order(
         self, lease: Lease, handle: int, found: Found, budget: Budget, first: Content | None
-    ) -> tuple[Entry, Written]:
+    ) -> Carried:
         """All of a file, hashed while it is sent; where it was digested before, it must be what it was then."""
         before = identity(os.fstat(handle))
         reading = Reading(handle, msgspec.structs.replace(found, **before), self._part)
@@ -237,7 +236,8 @@ class Large:
             changed = first is not None and first.entry.sha256 != after.sha256
             if identity(os.fstat(handle)) != before or changed:
                 raise Unstable(Kind.FILE_CHANGING)
-            return after, await self._control.complete(key, upload.id, written, after.crc64)
+            at = await self._control.complete(key, upload.id, written, after.crc64)
+        return _carried(after, at, after.size - upload.kept)
 
     async def _parts(self, reading: Reading, upload: Multipart, budget: Budget) -> list[Written]:
         tasks = []
@@ -253,3 +253,7 @@ class Large:
                 tasks.append(begin(group, work, partial(budget.give, held)))
                 del data, work  # only its task holds it
         return [task.result() for task in tasks]
+
+
+def _carried(read_as: Entry, at: Written, new: int) -> Carried:
+    return Carried(read_as, at, sent=True, new=new if new < read_as.size else None)

@@ -32,6 +32,7 @@ class Multipart:
     bucket: Bucket = field(repr=False)
     tally: Tally = field(repr=False)
     moved: int = 0  # bytes of parts that OSS has
+    kept: int = 0  # of them, those that a run before had sent
 
     async def send(self, number: int, data: bytes | Stream, crc64: int) -> Written:
         """Sends a part, unless a run before did: the upload has it where its ETag is the MD5 of these very bytes.
@@ -41,6 +42,8 @@ class Multipart:
         etag, size = self.there.get(number, ("", -1))
         if size != len(data) or etag.upper() != await asyncio.to_thread(_md5, data):
             etag = (await self.bucket.part(self.key, self.id, number, data, crc64)).etag
+        else:
+            self.kept += size
         self._has(len(data))
         return Written(etag, "", crc64)
 

@@ -176,6 +176,7 @@ def test_parts_that_another_run_left_are_not_sent_again(
     client(cloud).upload_part("p/t/f", upload, 2, data[MIB : 2 * MIB] if is_same else os.urandom(MIB))
     result = sent(cloud, tmp_path, held, Begun("p/t/f", upload, MIB, digest({})))
     assert isinstance(result, Carried) and stored(cloud) == data
+    assert result.new == (SIZE - MIB if is_same else None), "of what is told as sent"
     assert cloud.world.counts["oss.part"] - 1 == (5 if is_same else 6) and cloud.world.counts["oss.initiate"] == 1
 
 

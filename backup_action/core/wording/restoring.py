@@ -37,13 +37,14 @@ TEXTS: Final[Mapping[str, Both]] = {
         zh=Text(
             "这个来源没有快照",
             "在这个前缀下，这个来源还没有任何快照。",
-            "请检查 `bucket`、`prefix` 和 `source`：来源默认是仓库名或主机名，在别处恢复时要写成备份时的名称。",
+            "请检查 `bucket`、`prefix`、`layout` 和 `source`：后两者要与备份时相同，来源默认是仓库名或主机名。"
+            "`snapshots --all-sources` 列出所有来源。",
         ),
         en=Text(
             "No snapshot of this source",
             "This source has no snapshot below this prefix.",
-            "Look at `bucket`, `prefix` and `source`: the source is the repository or the host by default, so to "
-            "restore elsewhere give the name that it had.",
+            "Look at `bucket`, `prefix`, `layout` and `source`: the last two must be those of the backup, and a source "
+            "is the repository or the host by default. `snapshots --all-sources` lists all that there are.",
         ),
     ),
     "snapshot.unknown#nothing": Both(

@@ -38,6 +38,19 @@ TEXTS: Final[Mapping[str, Both]] = {
             "`timeout-minutes`.",
         ),
     ),
+    f"{Kind.INTERRUPTED.value}#reading": Both(
+        zh=Text(
+            "运行被中断",
+            "运行被中断⟨（信号 {signal}）⟩。",
+            "快照没有任何改动，已完成的部分保留；重新运行即可。如果是超时造成的，请调大作业的 `timeout-minutes`。",
+        ),
+        en=Text(
+            "Interrupted",
+            "The run was interrupted⟨ (signal {signal})⟩.",
+            "No snapshot was changed, and what was done by then stays; just run it again. If a job's time ran out, "
+            "raise its `timeout-minutes`.",
+        ),
+    ),
     Kind.SETTING_MISSING.value: Both(
         zh=Text(
             "缺少设置",
