@@ -40,7 +40,7 @@ from backup_action.transfer.sharing import Sharing
 from backup_action.transfer.upload import Upload
 from backup_action.vault import Catalogue, Lease, Vault, neighbours
 from backup_action.vault.catalogue import TREE
-from backup_action.vault.packs import INDEX, Packs
+from backup_action.vault.packs import Packs
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -142,9 +142,8 @@ async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings, draft
     """What is there. Raises Stop where another source's places overlap ours."""
     part = sharing.of(vault, settings, draft)
     if settings.layout != TREE:
-        asked = asyncio.gather(vault.catalogue(), access.packs(vault, settings), vault.below(INDEX))
-        catalogue, packs, indexes = await asked
-        parent, _ = await asyncio.gather(vault.parent(catalogue), packs.load(indexes))
+        catalogue, packs = await asyncio.gather(vault.catalogue(), access.packs(vault, settings))
+        parent, _ = await asyncio.gather(vault.parent(catalogue), packs.load())
         return There(catalogue, parent, [], packs, part)
     catalogue = await vault.catalogue()
     parent = await vault.parent(catalogue)

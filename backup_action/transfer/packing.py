@@ -31,8 +31,8 @@ from backup_action.core.tally import Tally
 from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
 from backup_action.transfer.filling import Filling, filling
 from backup_action.transfer.flow import Budget, together
-from backup_action.transfer.framing import Framing, Made
-from backup_action.transfer.readers import Readers
+from backup_action.transfer.framing import Framing
+from backup_action.transfer.readers import Go, Readers
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling
 from backup_action.transfer.streaming import Streaming
@@ -160,11 +160,13 @@ class Packing:
 
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
+            framing, done = Framing(self._packs, dry=self._safe is None), list[_Done]()
+            reading = self._reading(batch, framing, done)
             if all(item.step is Step.READ for _, item, _ in batch):  # most may be what they were: nothing to compress
-                done, frames = await self._readers.read(lambda: self._read(batch), len(batch), held)
+                await self._readers.read(reading, len(batch), held)
             else:
-                done, frames = await self._aside(lambda: self._read(batch))
-            await self._filling.stow(frames)  # the next one is read when there is room for what came of this
+                await self._aside(lambda: reading(bool))
+            await self._filling.stow(framing.frames)  # the next one is read when there is room for what came of this
         finally:
             self._batches.release()
             self._budget.give(held)
@@ -174,27 +176,36 @@ class Packing:
             else:
                 self._take(one.slot, one.item, one.content.entry, one.names, one.new)
 
-    def _read(self, batch: list[tuple[Slot, Item, Found]]) -> tuple[list[_Done], list[Made]]:
-        """A batch of files, and the frames that come of them; not always in a thread."""
-        framing, done = Framing(self._packs, dry=self._safe is None), []
-        for slot, item, found in batch:
-            if self._stopped():
-                raise Stop(Kind.INTERRUPTED)
-            opener, limit = self._openers.mine(), found.size + GROWTH
-            content = read(found, opener, limit, self._stopped, from_disk=item.reread, known=item.known)
-            names, new = [], 0
-            if isinstance(content, Content) and is_known(item, content.entry):
-                assert item.known is not None  # noqa: S101  (`is_known`)
-                names = item.known.chunks
-            elif isinstance(content, Content) and content.whole:
-                whole = content.entry.sha256 if len(content.data) <= WHOLE else ""
-                names, new = framing.take(cut(content.data), whole)
-                content = Content(content.entry)
-            elif isinstance(content, Content):  # it grew beyond all measure since the scan
-                content = Problem(Kind.FILE_CHANGING, self._openers.mine().name(found.root, found.inner))
-            done.append(_Done(slot, item, found, content, names, new))
-        framing.close()
-        return done, framing.frames
+    def _reading(self, batch: Iterable[tuple[Slot, Item, Found]], framing: Framing, done: list[_Done]) -> Go:
+        """What reads a batch and makes frames of it; between two files it asks whether to leave the rest for later."""
+        left = iter(batch)
+
+        def go(is_late: Callable[[], bool]) -> bool:
+            for slot, item, found in left:
+                if self._stopped():
+                    raise Stop(Kind.INTERRUPTED)
+                done.append(self._read(slot, item, found, framing))
+                if is_late():
+                    return False
+            framing.close()
+            return True
+
+        return go
+
+    def _read(self, slot: Slot, item: Item, found: Found, framing: Framing) -> _Done:
+        opener, limit = self._openers.mine(), found.size + GROWTH
+        content = read(found, opener, limit, self._stopped, from_disk=item.reread, known=item.known)
+        names, new = [], 0
+        if isinstance(content, Content) and is_known(item, content.entry):
+            assert item.known is not None  # noqa: S101  (`is_known`)
+            names = item.known.chunks
+        elif isinstance(content, Content) and content.whole:
+            whole = content.entry.sha256 if len(content.data) <= WHOLE else ""
+            names, new = framing.take(cut(content.data), whole)
+            content = Content(content.entry)
+        elif isinstance(content, Content):  # it grew beyond all measure since the scan
+            content = Problem(Kind.FILE_CHANGING, self._openers.mine().name(found.root, found.inner))
+        return _Done(slot, item, found, content, names, new)
 
     async def _stream(self, slot: Slot, item: Item, found: Found) -> None:
         try:

@@ -1,8 +1,8 @@
 """Where small files are read: on the event loop itself while the disk answers at once, and else in threads.
 
 A thread releases the GIL at every system call and must get it back: half a dozen times a file. Where the answers come
-from memory, that costs more than to read. A disk that takes its time is asked by several threads; the event loop waits
-for it once in a while, for one batch, to see whether it still does.
+from memory, that costs more than to read. A disk that takes its time is asked by several threads; once in a while the
+event loop tries it, to see whether it still does, and leaves the rest of a batch to a thread as soon as it waits.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final
 
 SMALL: Final = 16 << 10  # bytes of a file, in the mean of a batch; what is larger is hashed without the GIL
 QUICK: Final = 200e-6  # seconds that a file may take, in the mean of a batch
+WAIT: Final = 0.02  # seconds of a batch, after which its rest goes to a thread
 AGAIN: Final = 32  # batches that threads read after one that took longer
 
-T = TypeVar("T")
+Go = Callable[[Callable[[], bool]], bool]
 
 
 class Readers:
@@ -29,14 +30,19 @@ class Readers:
         self._clock = clock
         self._aside = 0  # batches of small files that threads are yet to read
 
-    async def read(self, work: Callable[[], T], files: int, size: int) -> T:
-        """What `work` gives, which reads so many files of `size` bytes in all."""
+    async def read(self, go: Go, files: int, size: int) -> None:
+        """Has `go` read so many files of `size` bytes in all.
+
+        It says whether all are read; between two files it asks what it is given whether to leave the rest for later.
+        """
         is_small = size <= SMALL * files
-        if not is_small or self._aside:
+        if is_small and not self._aside:
+            began = self._clock()
+            is_done = go(lambda: self._clock() - began > WAIT)
+            if not is_done or self._clock() - began > QUICK * files:
+                self._aside = AGAIN
+            if is_done:
+                return
+        else:
             self._aside -= is_small
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        began = self._clock()
-        result = work()
-        if self._clock() - began > QUICK * files:
-            self._aside = AGAIN
-        return result
+        await asyncio.get_running_loop().run_in_executor(self._pool, go, bool)

@@ -32,7 +32,7 @@ from backup_action.transfer.copying import Copying
 from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
 from backup_action.transfer.flow import Budget, Crew, in_time, together
 from backup_action.transfer.large import Large
-from backup_action.transfer.readers import Readers
+from backup_action.transfer.readers import Go, Readers
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
 from backup_action.vault import Vault
@@ -157,9 +157,9 @@ class Upload:
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
-        files = [item for _, item, _ in batch]
-        size = sum(found.size for _, _, found in batch)
-        results = await self._readers.read(lambda: self._contents(files), len(batch), size)
+        results: list[Content | Problem] = []
+        reading = self._contents([item for _, item, _ in batch], results)
+        await self._readers.read(reading, len(batch), sum(found.size for _, _, found in batch))
         results.reverse()
         grown = []
         for slot, item, found in batch:
@@ -178,14 +178,23 @@ class Upload:
             await self._big.acquire()
             await self._send_large(slot, item, found)
 
-    def _contents(self, batch: list[Item]) -> list[Content | Problem]:
-        """Not always in a thread. A file that grew far beyond what the budget holds for it is not taken into memory."""
-        opener = self._openers.mine()
-        return [
-            read(one, opener, max(one.size, GROWTH), self._stopped, from_disk=item.reread, known=item.known)
-            for item in batch
-            if (one := item.found)
-        ]
+    def _contents(self, batch: Iterable[Item], results: list[Content | Problem]) -> Go:
+        """What reads them, and asks between two files. What grew far beyond what the budget holds is only digested."""
+        left = iter(batch)
+
+        def go(is_late: Callable[[], bool]) -> bool:
+            opener = self._openers.mine()
+            for item in left:
+                assert item.found is not None  # noqa: S101  (what is read was found)
+                if self._stopped():
+                    raise Stop(Kind.INTERRUPTED)
+                most = max(item.found.size, GROWTH)
+                results.append(read(item.found, opener, most, self._stopped, from_disk=item.reread, known=item.known))
+                if is_late():
+                    return False
+            return True
+
+        return go
 
     async def _send(self, job: _Job) -> None:
         """In a worker: one small file."""

@@ -3,7 +3,7 @@
 What is wanted is known beforehand, so that frames which stand beside each other in a pack are fetched in one request,
 and only those. Files come in the order in which they were packed, so most of what a request brings is used at once;
 the last frames are kept for those that come a little later. A chunk that is all of a file is held against its name; the
-others are proven by the SHA-256 of their file, and not hashed one by one.
+others are proven by the SHA-256 of their file, and not hashed one by one unless that says otherwise.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ Span = tuple[int, int]  # where frames begin and end in their pack
 class _Place(msgspec.Struct, frozen=True):
     """Where a chunk is: which stretch, which of its frames, where in what that unpacks to, and its size.
 
-    `is_file`: it is all of a file, which its name proves.
+    `by_name`: it is held against its name, for it is all of a file, or its file is in doubt.
     """
 
     stretch: int
     frame: int
     at: int
     size: int
-    is_file: bool
+    by_name: bool
 
 
 class _Shape(msgspec.Struct, frozen=True):
@@ -150,10 +150,11 @@ class Chunks:
         return entry.chunks == [entry.sha256]
 
     def doubt(self, entry: Entry) -> None:
-        """To be told of a file that was not what its SHA-256 says: it is fetched anew."""
+        """To be told of a file that was not what its SHA-256 says: the next time its chunks are held against theirs."""
         shape = self._shape(entry)
-        for number in {place.stretch for place in shape.places} if shape else ():
-            self._forget(number)
+        for name, place in zip(entry.chunks, shape.places, strict=True) if shape else ():
+            self._places[bytes.fromhex(name)] = msgspec.structs.replace(place, by_name=True)
+            self._forget(place.stretch)
 
     async def read(self, entry: Entry, start: int, size: int, *, past: int = 0) -> tuple[bytes, int]:
         """`size` bytes from `start`, and `past`, since a chunk is in one place only. Raises Missing and Stop."""
@@ -235,7 +236,7 @@ class Chunks:
         at = 0
         for chunk in frame.chunks:
             place = self._places.get(bytes.fromhex(chunk.name))
-            if place is not None and place.is_file:
+            if place is not None and place.by_name:
                 digest = hashlib.sha256(plain[at : at + chunk.size]).digest()
                 if cipher.name(digest) != chunk.name:
                     yield at

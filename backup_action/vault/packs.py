@@ -183,14 +183,16 @@ class Packs:
         """Packs whose names none may have that is made."""
         self._avoided = frozenset(names)
 
-    async def load(self, listing: Iterable[Stored]) -> None:
-        """Asks for the indexes that the listing has, and then for packs and their marks. Raises Stop.
+    async def load(self) -> None:
+        """Asks which indexes there are, and then for them, for packs and their marks. Raises Stop.
 
-        Not all at once: a pack that another run stores meanwhile would be missed, and the index that tells of it not.
-        A merged index that takes that one's place would then leave the pack out.
+        Not all at once, and not before the catalogue: a pack that another run stores meanwhile would be missed, and the
+        index that tells of it, or a snapshot, not. A merged index in that one's place would then leave the pack out.
         """
-        found, self._old = await indexes(self._vault, self._ring, listing=listing)
-        self._sizes, marked = await asyncio.gather(listed(self._vault), marks.marked(self._vault))
+        listing = await self._vault.below(INDEX)
+        (found, self._old), self._sizes, marked = await asyncio.gather(
+            indexes(self._vault, self._ring, listing=listing), listed(self._vault), marks.marked(self._vault)
+        )
         self.avoid(marked)
         self._small = {
             id: one.data for id, one in found.items() if one.key == self.cipher.key_id and len(one.data) < SMALL

@@ -128,3 +128,14 @@ def test_what_the_xml_parser_would_not_take_so_is_not_read_quickly(before: str, 
     body = page([GOOD, GOOD]).decode()
     assert before in body and quick(body.encode())
     assert quick(body.replace(before, after, 1).encode()) is None
+
+
+def test_a_page_that_was_damaged_is_read_as_its_xml_or_not_quickly() -> None:
+    rows = [Row("a/b c", 12, "0A", 1_700_000_000), Row("数据", 3, "5B3C-2", 0)]
+    body = page([contents(row.elements()) for row in rows], "true")
+    assert quick(body)
+    for at in range(len(body)):
+        for other in (b"", b"<", b">", b"&", b"/", b"X", b"0", b"\x00", b"\x0b", b"\x1d", b"\n", b"\xff"):
+            damaged = body[:at] + other + body[at + 1 :]
+            if (told := quick(damaged)) is not None:
+                assert told == thorough(damaged), damaged

@@ -2,9 +2,12 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from backup_action.transfer.readers import AGAIN, QUICK, SMALL, Readers
+import pytest
+
+from backup_action.transfer.readers import AGAIN, QUICK, SMALL, WAIT, Readers
 
 
 class Disk:
@@ -16,29 +19,51 @@ class Disk:
         self.pool = ThreadPoolExecutor(1)
         self.readers = Readers(self.pool, lambda: self.now)
 
-    async def read(self, files: int = 64, size: int = SMALL) -> bool:
-        """Whether a batch of so many files of so many bytes each was read on the event loop."""
+    async def read(self, files: int = 64, size: int = SMALL) -> int:
+        """How many of a batch of files of so many bytes each were read on the event loop."""
+        read: list[int] = []
 
-        def work() -> int:
-            self.now += self.takes * files
-            return threading.get_ident()
+        def go(is_late: Callable[[], bool]) -> bool:
+            while len(read) < files:
+                self.now += self.takes
+                read.append(threading.get_ident())
+                if is_late():
+                    return False
+            return True
 
-        return await self.readers.read(work, files, size * files) == threading.get_ident()
+        await self.readers.read(go, files, size * files)
+        assert len(read) == files
+        here = read.count(threading.get_ident())
+        assert set(read[:here]) <= {threading.get_ident()}
+        return here
 
 
 def test_small_files_are_read_here_while_the_disk_is_quick_and_in_threads_after_it_was_not() -> None:
     async def story() -> None:
         disk = Disk()
-        assert [await disk.read() for _ in range(3)] == [True] * 3
+        assert [await disk.read() for _ in range(3)] == [64] * 3
         disk.takes = QUICK * 0.99
-        assert await disk.read() and await disk.read(1), "by what a file takes, however many there are"
+        assert await disk.read() == 64 and await disk.read(1) == 1, "by what a file takes, however many there are"
         disk.takes = QUICK * 1.01
-        assert await disk.read(), "nothing was known yet"
-        assert [await disk.read() for _ in range(AGAIN)] == [False] * AGAIN
-        assert await disk.read(), "one is tried"
-        assert not await disk.read()
+        assert await disk.read() == 64, "nothing was known yet"
+        assert [await disk.read() for _ in range(AGAIN)] == [0] * AGAIN
+        assert await disk.read() == 64, "one is tried"
+        assert await disk.read() == 0
         disk.takes = 0
-        assert [await disk.read() for _ in range(AGAIN)] == [False] * (AGAIN - 1) + [True]
+        assert [await disk.read() for _ in range(AGAIN)] == [0] * (AGAIN - 1) + [64]
+        disk.pool.shutdown()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("takes", "here"), [(WAIT * 0.4, 3), (1.0, 1)])
+def test_a_disk_that_takes_its_time_is_left_to_a_thread_within_a_batch(takes: float, here: int) -> None:
+    """The event loop waits for one answer, and no longer: signals, deadlines and the lease wait with it."""
+
+    async def story() -> None:
+        disk = Disk()
+        disk.takes = takes
+        assert await disk.read() == here and await disk.read() == 0
         disk.pool.shutdown()
 
     asyncio.run(story())
@@ -48,11 +73,11 @@ def test_larger_files_are_read_in_threads_and_say_nothing_of_the_disk() -> None:
     async def story() -> None:
         disk = Disk()
         disk.takes = 1.0
-        assert not await disk.read(size=SMALL + 1)
+        assert await disk.read(size=SMALL + 1) == 0
         disk.takes = QUICK * 2
-        assert await disk.read()
+        assert await disk.read() > 0
         assert not any([await disk.read(size=SMALL + 1) for _ in range(AGAIN)])
-        assert not await disk.read(), "their batches were not those that it was to wait for"
+        assert await disk.read() == 0, "their batches were not those that it was to wait for"
         disk.pool.shutdown()
 
     asyncio.run(story())

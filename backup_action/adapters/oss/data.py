@@ -64,10 +64,10 @@ class Answer:
         return self.headers.get("ETag", "").strip('"')
 
     def text(self, tag: str) -> str:
-        """The text of an element of an XML body; "" where there is none, or where it is no XML."""
+        """The text of an element of an XML body; "" where there is none, or where it is no XML that can be read."""
         try:
             return ET.fromstring(self.body).findtext(tag) or ""  # noqa: S314  (expat bounds its entities)
-        except ET.ParseError:
+        except (ET.ParseError, ValueError, LookupError):  # the last two: of encodings that it names
             return ""
 
     def proves(self, size: int, crc64: int) -> bool:

@@ -11,14 +11,16 @@ from urllib.parse import unquote
 from backup_action.core.stored import Stored, StoredVersion
 
 # Names are URL-encoded: nothing in a row can look like an element. What is no plain ASCII is left to the XML parser.
+_GAP: Final = r"[ \t\r\n]*"
 _ROW: Final = re.compile(
-    r"<Contents>\s*<Key>([!-%'-;=-~]+)</Key>\s*<LastModified>([0-9TZ:.+-]+)</LastModified>\s*"
-    r"<ETag>(?:\"|&quot;)([0-9A-Za-z-]*)(?:\"|&quot;)</ETag>\s*<Type>[A-Za-z]*</Type>\s*<Size>([0-9]+)</Size>\s*"
-    r"<StorageClass>[A-Za-z]*</StorageClass>\s*</Contents>\s*"
+    rf"<Contents>{_GAP}<Key>([!-%'-;=?-~]+)</Key>{_GAP}<LastModified>([0-9TZ:.+-]+)</LastModified>{_GAP}"
+    rf'<ETag>(?:"|&quot;)([0-9A-Za-z-]*)(?:"|&quot;)</ETag>{_GAP}<Type>[A-Za-z]*</Type>{_GAP}<Size>([0-9]+)</Size>{_GAP}'
+    rf"<StorageClass>[A-Za-z]*</StorageClass>{_GAP}</Contents>{_GAP}"
 )
 _TAGS: Final = 14  # in a row
 _FRAME: Final = re.compile(
-    r"<\?xml [^<>&]*\?>\s*<ListBucketResult>(?:\s*<(\w+)>[!-%'-;=-~]*</\1>)*\s*</ListBucketResult>\s*", re.ASCII
+    rf'<\?xml version="1\.0" encoding="UTF-8"\?>{_GAP}<ListBucketResult>'
+    rf"(?:{_GAP}<([A-Za-z]+)>[!-%'-;=?-~]*</\1>)*{_GAP}</ListBucketResult>{_GAP}"
 )
 _CODED: Final = "<EncodingType>url</EncodingType>"
 _MORE: Final = "<IsTruncated>true</IsTruncated>"
@@ -62,7 +64,7 @@ def thorough(body: bytes) -> tuple[list[Stored], bool]:
         root = ET.fromstring(body)  # noqa: S314  (expat bounds what entities may grow to)
         coded = root.findtext("EncodingType") == "url"
         objects = [_stored({e.tag: e.text or "" for e in item}, coded=coded) for item in root.iter("Contents")]
-    except (ET.ParseError, ValueError, KeyError) as error:
+    except (ET.ParseError, ValueError, LookupError) as error:
         raise Malformed(f"{type(error).__name__} in a listing") from None
     if root.tag != "ListBucketResult" or root.findtext("IsTruncated") not in ("true", "false"):
         raise Malformed("an answer that is no listing")
@@ -86,7 +88,7 @@ def parse_versions(body: bytes) -> Versions:
         rows = [_version(item, coded=coded) for item in root if item.tag in ("Version", "DeleteMarker")]
         key = root.findtext("NextKeyMarker") or ""
         key = unquote(key, errors="strict") if coded else key
-    except (ET.ParseError, ValueError, KeyError) as error:
+    except (ET.ParseError, ValueError, LookupError) as error:
         raise Malformed(f"{type(error).__name__} in a listing") from None
     if root.tag != "ListVersionsResult" or root.findtext("IsTruncated") not in ("true", "false"):
         raise Malformed("an answer that is no listing")
