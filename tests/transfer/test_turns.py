@@ -110,7 +110,7 @@ def test_what_is_as_it_was_keeps_all_that_is_known_of_it(tmp_path: Path) -> None
 @pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="nothing tells what the page cache has")
 @pytest.mark.parametrize("size", [10, SMALL + 1])
 def test_it_is_the_disk_that_is_read(tmp_path: Path, size: int) -> None:
-    """Looked at where the reader asks whether to go on: a file far larger than at the scan is read in blocks."""
+    """Looked at where the reader asks whether to go on: before it, and in a file far larger than at the scan in it."""
     some = scanned(tmp_path, {"a": size})
     (tmp_path / "a").write_bytes(os.urandom(GROWTH + size))
     handle = os.open(tmp_path / "a", os.O_RDWR)
@@ -131,7 +131,7 @@ def test_it_is_the_disk_that_is_read(tmp_path: Path, size: int) -> None:
         pytest.skip("this file system does not tell what is cached")
     finally:
         os.close(handle)
-    assert seen[:2] == [True, False]
+    assert seen[0] and False in seen[:3]
 
 
 def test_the_fixture_reads_and_would_tell(tmp_path: Path) -> None:
