@@ -172,8 +172,10 @@ def test_an_altered_pack_is_told_by_its_paths_and_nothing_of_it_is_written(box: 
     [(pack, data)] = [(key, data) for key, data in stored.items() if content[:64] in data]
     data[data.index(content[60_000:60_064])] ^= 1
     box.client().put_object(pack, bytes(data))
+    before = box.counts()["oss.get"]
     broken = restore(box, *VAULT)
     assert (broken.code, broken.told.problem_counts) == (6, {"content.altered": 1}), broken.text
+    assert box.counts()["oss.get"] - before <= 16, "the second time it ends at the chunk that is altered"
     assert [problem.where for problem in broken.told.problems] == ["t/a"]
     assert not (box.folder / "back/t/a").exists()
     assert (box.folder / "back/t/b").read_bytes() == (box.tree / "b").read_bytes(), (
