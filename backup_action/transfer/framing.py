@@ -47,6 +47,11 @@ class Framing:
         if self._size >= FRAME:
             self.close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are chunks that no frame has yet."""
+        return bool(self._chunks)
+
     def close(self) -> None:
         """Ends the frame that is open."""
         if self._chunks:

@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -23,7 +24,7 @@ from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.place import Root
 from backup_action.core.plan import Item, Step
-from backup_action.core.problem import Kind, Problem, Stop
+from backup_action.core.problem import Kind, Problem
 from backup_action.core.reread import is_untouched
 from backup_action.core.snapshot import Writer
 from backup_action.core.spool import Spool
@@ -32,7 +33,7 @@ from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_kn
 from backup_action.transfer.filling import Filling, filling
 from backup_action.transfer.flow import Budget, together
 from backup_action.transfer.framing import Framing
-from backup_action.transfer.readers import Go, Readers
+from backup_action.transfer.readers import Readers
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling
 from backup_action.transfer.streaming import Streaming
@@ -100,7 +101,7 @@ class Packing:
         self._big = asyncio.Semaphore(LARGE)
         self._batches = asyncio.Semaphore(workers + 3)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
-        self._readers = Readers(self._pool)
+        self._readers = Readers(self._pool, self._stopped)
         try:
             async with filling(self._packs, self._safe, self._writer.id) as self._filling, together() as group:
                 await self._feed(group, items)
@@ -160,12 +161,11 @@ class Packing:
 
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
-            framing, done = Framing(self._packs, dry=self._safe is None), list[_Done]()
-            reading = self._reading(batch, framing, done)
-            if all(item.step is Step.READ for _, item, _ in batch):  # most may be what they were: nothing to compress
-                await self._readers.read(reading, len(batch), held)
-            else:
-                await self._aside(lambda: reading(bool))
+            framing = Framing(self._packs, dry=self._safe is None)
+            is_new = any(item.step is not Step.READ for _, item, _ in batch)  # else there may be nothing to compress
+            done = await self._readers.read(partial(self._read, framing), batch, held, aside=is_new)
+            if framing.is_open:
+                await self._aside(framing.close)
             await self._filling.stow(framing.frames)  # the next one is read when there is room for what came of this
         finally:
             self._batches.release()
@@ -176,23 +176,9 @@ class Packing:
             else:
                 self._take(one.slot, one.item, one.content.entry, one.names, one.new)
 
-    def _reading(self, batch: Iterable[tuple[Slot, Item, Found]], framing: Framing, done: list[_Done]) -> Go:
-        """What reads a batch and makes frames of it; between two files it asks whether to leave the rest for later."""
-        left = iter(batch)
-
-        def go(is_late: Callable[[], bool]) -> bool:
-            for slot, item, found in left:
-                if self._stopped():
-                    raise Stop(Kind.INTERRUPTED)
-                done.append(self._read(slot, item, found, framing))
-                if is_late():
-                    return False
-            framing.close()
-            return True
-
-        return go
-
-    def _read(self, slot: Slot, item: Item, found: Found, framing: Framing) -> _Done:
+    def _read(self, framing: Framing, one: tuple[Slot, Item, Found]) -> _Done:
+        """One file, and the frames that come of it; not always in a thread."""
+        slot, item, found = one
         opener, limit = self._openers.mine(), found.size + GROWTH
         content = read(found, opener, limit, self._stopped, from_disk=item.reread, known=item.known)
         names, new = [], 0

@@ -32,7 +32,7 @@ from backup_action.transfer.copying import Copying
 from backup_action.transfer.entries import BREATH, SENDING, Entries, Slot, is_known
 from backup_action.transfer.flow import Budget, Crew, in_time, together
 from backup_action.transfer.large import Large
-from backup_action.transfer.readers import Go, Readers
+from backup_action.transfer.readers import Readers
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.settle import ASK, Settling, one_object
 from backup_action.vault import Vault
@@ -108,7 +108,7 @@ class Upload:
         self._big = asyncio.Semaphore(LARGE)
         self._crew: Crew[_Job] = Crew(self._concurrency, self._send)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
-        self._readers = Readers(self._pool)
+        self._readers = Readers(self._pool, self._stopped)
         try:
             async with together() as group, self._crew.working(group):
                 await self._feed(group, items)
@@ -157,9 +157,8 @@ class Upload:
 
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
-        results: list[Content | Problem] = []
-        reading = self._contents([item for _, item, _ in batch], results)
-        await self._readers.read(reading, len(batch), sum(found.size for _, _, found in batch))
+        size = sum(found.size for _, _, found in batch)
+        results = await self._readers.read(self._content, [item for _, item, _ in batch], size)
         results.reverse()
         grown = []
         for slot, item, found in batch:
@@ -178,23 +177,11 @@ class Upload:
             await self._big.acquire()
             await self._send_large(slot, item, found)
 
-    def _contents(self, batch: Iterable[Item], results: list[Content | Problem]) -> Go:
-        """What reads them, and asks between two files. What grew far beyond what the budget holds is only digested."""
-        left = iter(batch)
-
-        def go(is_late: Callable[[], bool]) -> bool:
-            opener = self._openers.mine()
-            for item in left:
-                assert item.found is not None  # noqa: S101  (what is read was found)
-                if self._stopped():
-                    raise Stop(Kind.INTERRUPTED)
-                most = max(item.found.size, GROWTH)
-                results.append(read(item.found, opener, most, self._stopped, from_disk=item.reread, known=item.known))
-                if is_late():
-                    return False
-            return True
-
-        return go
+    def _content(self, item: Item) -> Content | Problem:
+        """One file, read. What grew far beyond what the budget holds for it is only digested."""
+        assert item.found is not None  # noqa: S101  (what is read was found)
+        opener, most = self._openers.mine(), max(item.found.size, GROWTH)
+        return read(item.found, opener, most, self._stopped, from_disk=item.reread, known=item.known)
 
     async def _send(self, job: _Job) -> None:
         """In a worker: one small file."""

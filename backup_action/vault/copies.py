@@ -17,7 +17,7 @@ from typing import Final
 
 from backup_action.adapters.oss.data import Answer, Written
 from backup_action.adapters.oss.refusal import Refusal
-from backup_action.adapters.oss.server_copy import ONE, REFUSED, copy, copy_parts
+from backup_action.adapters.oss.server_copy import ONE, REFUSED, copy, copy_parts, etag_of
 from backup_action.core.entry import Entry
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.sources import Source
@@ -93,7 +93,7 @@ class Copies:
         )
 
     async def _proven(self, target: str, answer: Answer, read_as: Entry, data: bytes) -> Written | None:
-        etag, version = answer.text("ETag").strip('"'), answer.headers.get("x-oss-version-id", "")
+        etag, version = etag_of(answer), answer.headers.get("x-oss-version-id", "")
         if etag and 0 < len(data) <= DIGEST and etag == hashlib.md5(data, usedforsecurity=False).hexdigest().upper():
             return Written(etag, version, read_as.crc64)
         head = await self._vault.bucket.head(target)

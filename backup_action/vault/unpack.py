@@ -29,14 +29,14 @@ def main(folder, snapshot, target):
                     where[name] = (row["pack"], at, size)
                     at += size
     files = sorted((folder / "snapshots").glob("*.jsonl.zst"))
-    if snapshot == "latest":  # of those that began in one second the one that the others led to
-        files = [file for file in files if file.name[:15] == files[-1].name[:15]]
-        files = [max(files, key=lambda file: lines(file)[0]["head"]["sequence"])] if len(files) > 1 else files
-    chosen = [file for file in files if snapshot in ("latest", file.name[: -len(".jsonl.zst")])]
-    if len(chosen) != 1:
+    chosen = folder / "snapshots" / f"{snapshot}.jsonl.zst"
+    if snapshot == "latest" and files:  # of those that began in one second the one that the others led to
+        newest = [file for file in files if file.name[:15] == files[-1].name[:15]]
+        chosen = max(newest, key=lambda file: lines(file)[0]["head"]["sequence"])
+    if chosen not in files:
         sys.exit(f"no snapshot {snapshot!r} below {folder}")
     path = lambda text, raw: os.fsencode(text) if not raw else base64.b64decode(raw)
-    told = [(path(entry["path"], entry.get("raw")), entry) for entry in lines(chosen[0])[1:-1] if not entry.get("gone")]
+    told = [(path(entry["path"], entry.get("raw")), entry) for entry in lines(chosen)[1:-1] if not entry.get("gone")]
     told = [(name, entry) for name, entry in told if not {b"", b".", b".."} & set(name.split(b"/"))]
     top, last, plain = os.fsencode(target), "", b""
     for name, entry in told:

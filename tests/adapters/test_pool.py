@@ -72,6 +72,12 @@ async def served(talk: Talk, most: int = 4, silence: float = 60.0, idle: float =
             await asyncio.wait(talks, timeout=5)
 
 
+async def once(talk: Talk) -> Heard:
+    """What comes of one question to a server that talks so."""
+    async with served(talk) as pool, asyncio.timeout(10):
+        return await pool.ask("GET", "/x", {})
+
+
 def asked(*scripts: bytes | list[bytes] | None, method: str = "GET", times: int = 1) -> tuple[list[Heard], Server]:
     server = Server(*scripts)
 
@@ -188,12 +194,8 @@ def test_more_than_the_head_told_of_ends_the_exchange() -> None:
             await reader.read()
         writer.close()
 
-    async def work() -> None:
-        async with served(talk) as pool, asyncio.timeout(5):
-            await pool.ask("GET", "/x", {})
-
     with pytest.raises(MalformedAnswer):
-        asyncio.run(work())
+        asyncio.run(once(talk))
 
 
 def test_a_head_without_an_end_is_given_up_though_the_server_goes_on() -> None:
@@ -212,12 +214,8 @@ def test_a_head_without_an_end_is_given_up_though_the_server_goes_on() -> None:
             await reader.read()
         writer.close()
 
-    async def work() -> None:
-        async with served(talk) as pool, asyncio.timeout(10):
-            await pool.ask("GET", "/x", {})
-
     with pytest.raises(MalformedAnswer):
-        asyncio.run(work())
+        asyncio.run(once(talk))
     assert sent < 64 * HEAD_MAX
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from backup_action.core.problem import Kind, Stop
 from backup_action.transfer.readers import AGAIN, QUICK, SMALL, WAIT, Readers
 
 
@@ -17,24 +17,21 @@ class Disk:
         self.now = 0.0
         self.takes = 0.0  # seconds a file
         self.pool = ThreadPoolExecutor(1)
-        self.readers = Readers(self.pool, lambda: self.now)
+        self.is_stopped = False
+        self.readers = Readers(self.pool, lambda: self.is_stopped, lambda: self.now)
 
-    async def read(self, files: int = 64, size: int = SMALL) -> int:
+    async def read(self, files: int = 64, size: int = SMALL, *, aside: bool = False) -> int:
         """How many of a batch of files of so many bytes each were read on the event loop."""
-        read: list[int] = []
 
-        def go(is_late: Callable[[], bool]) -> bool:
-            while len(read) < files:
-                self.now += self.takes
-                read.append(threading.get_ident())
-                if is_late():
-                    return False
-            return True
+        def one(number: int) -> tuple[int, int]:
+            self.now += self.takes
+            return number, threading.get_ident()
 
-        await self.readers.read(go, files, size * files)
-        assert len(read) == files
-        here = read.count(threading.get_ident())
-        assert set(read[:here]) <= {threading.get_ident()}
+        read = await self.readers.read(one, range(files), size * files, aside=aside)
+        assert [number for number, _ in read] == list(range(files))
+        by = [who for _, who in read]
+        here = by.count(threading.get_ident())
+        assert set(by[:here]) <= {threading.get_ident()}
         return here
 
 
@@ -81,3 +78,34 @@ def test_larger_files_are_read_in_threads_and_say_nothing_of_the_disk() -> None:
         disk.pool.shutdown()
 
     asyncio.run(story())
+
+
+def test_what_is_for_threads_goes_there_and_says_nothing_of_the_disk() -> None:
+    async def story() -> None:
+        disk = Disk()
+        assert await disk.read(aside=True) == 0 and await disk.read() == 64
+        disk.takes = QUICK * 2
+        assert await disk.read() > 0
+        assert not any([await disk.read(aside=True) for _ in range(AGAIN)])
+        assert await disk.read() == 0
+        disk.pool.shutdown()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_run_that_is_stopped_reads_no_further_file(aside: bool) -> None:
+    async def story() -> int:
+        disk, read = Disk(), []
+
+        def one(number: int) -> None:
+            read.append(number)
+            disk.is_stopped = number == 2
+
+        with pytest.raises(Stop) as stop:
+            await disk.readers.read(one, range(9), 0, aside=aside)
+        disk.pool.shutdown()
+        assert stop.value.problem.kind is Kind.INTERRUPTED
+        return len(read)
+
+    assert asyncio.run(story()) == 3

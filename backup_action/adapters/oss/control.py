@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import logging
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 from backup_action.adapters import reason
 from backup_action.adapters.aside import aside
@@ -26,7 +26,6 @@ from backup_action.adapters.reason import Reason
 from backup_action.core import escape
 from backup_action.core.problem import Kind, Stop
 
-T = TypeVar("T")
 ABORT = 3.0  # seconds to end an upload in; a cancelled job has five
 TRIES = 3  # answers without an upload's id
 LAST_WORD = 2.0  # seconds that a cancelled run waits for the answer to a begin
@@ -61,19 +60,9 @@ class Control:
     async def parts(self, key: str, upload: str) -> dict[int, tuple[str, int]] | None:
         """ETag and size of each part that an upload has, by number; None where there is no such upload."""
 
-        def ask(bucket: Any) -> dict[int, tuple[str, int]]:
-            found: dict[int, tuple[str, int]] = {}
-            marker, more = 0, True
-            while more:
-                told = bucket.list_parts(key, upload, marker=str(marker or ""), max_parts=1000)
-                found |= {part.part_number: (part.etag.strip('"'), part.size) for part in told.parts}
-                before, marker = marker, int(told.next_marker or 0)
-                more = told.is_truncated and marker > before  # one that goes back would never end
-            return found
-
         async def once(credentials: Credentials) -> dict[int, tuple[str, int]]:
             self.data.requests += 1
-            return await aside(lambda: self._do(credentials, ask))
+            return await aside(lambda: self._listed(credentials, key, upload))
 
         try:
             return await self._attempts.run(once, right="oss:ListParts", key=key, absent=True)
@@ -132,11 +121,19 @@ class Control:
         with contextlib.suppress(Refusal):
             await self.data.call("DELETE", key, {"uploadId": upload}, right="oss:AbortMultipartUpload", absent=True)
 
-    def _do(self, credentials: Credentials, do: Callable[[Any], T]) -> T:
+    def _listed(self, credentials: Credentials, key: str, upload: str) -> dict[int, tuple[str, int]]:
+        """Of all pages. Raises Refusal and Broken."""
         import oss2
 
+        found: dict[int, tuple[str, int]] = {}
+        marker, more = 0, True
         try:
-            return do(self._bucket(credentials))
+            while more:
+                told = self._bucket(credentials).list_parts(key, upload, marker=str(marker or ""), max_parts=1000)
+                found |= {part.part_number: (part.etag.strip('"'), part.size) for part in told.parts}
+                before, marker = marker, int(told.next_marker or 0)
+                more = told.is_truncated and marker > before  # one that goes back would never end
+            return found
         except oss2.exceptions.ServerError as error:
             told = {name.lower(): value for name, value in (error.headers or {}).items()}
             raise Refusal(

@@ -75,10 +75,15 @@ async def copy_part(
     query = {"partNumber": str(number), "uploadId": upload}
     sent = {**_source(bucket, source, etag, version), "x-oss-copy-source-range": f"bytes={start}-{start + size - 1}"}
     answer = await bucket.call("PUT", target, query, sent, right="oss:PutObject", absent=True)
-    etag = answer.text("ETag").strip('"')
+    etag = etag_of(answer)
     if not etag:
         raise Stop(Kind.OSS_MALFORMED, target, reason="a copied part without ETag")
     return Written(etag, "", 0)
+
+
+def etag_of(answer: Answer) -> str:
+    """The copy's ETag, as the body of the answer says it; "" where it says none."""
+    return answer.text("ETag").strip('"')
 
 
 def _source(bucket: Bucket, key: str, etag: str, version: str = "") -> dict[str, str]:
