@@ -110,7 +110,10 @@ def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:
     """One frame of these chunks, sealed."""
     frame = zstandard.ZstdCompressor(level=LEVEL)
     if len(chunks) == 1:
-        return cipher.seal(frame.compress(chunks[0]), "frame")
+        packed = frame.compress(chunks[0])
+        if len(packed) * 2 < len(chunks[0]):
+            packed = bytes(memoryview(packed))  # what zstd gives has the room of what it was given: a pack waits long
+        return cipher.seal(packed, "frame")
     parts = frame.compressobj(size=sum(map(len, chunks)))
     return cipher.seal(b"".join([*map(parts.compress, chunks), parts.flush()]), "frame")
 

@@ -1,7 +1,9 @@
 """Packs and frames: what is packed is unpacked, sealed or not; every flipped byte and every truncation is noticed."""
 
 import hashlib
+import random
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,20 @@ def test_what_is_packed_is_unpacked(frames: list[list[bytes]], with_cipher: Ciph
     name, data = packed(frames, with_cipher)
     assert name == hashlib.sha256(data).hexdigest()
     assert unpacked(data, with_cipher) == frames
+
+
+@pytest.mark.parametrize("with_cipher", CIPHERS)
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("period", [1, 1000, 300_000, 1 << 20])
+def test_a_frame_takes_little_more_room_than_its_bytes(with_cipher: Cipher, parts: int, period: int) -> None:
+    """Frames wait in an open pack: what was packed a hundredfold would else take all its plain bytes' room."""
+    data = (random.Random(1).randbytes(period) * (1 + (1 << 20) // period))[: 1 << 20]
+    chunks = [data[at : at + len(data) // parts] for at in range(0, len(data) // parts * parts, len(data) // parts)]
+    tracemalloc.start()
+    piece = pack.compress(chunks, with_cipher)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 2 * len(piece) + 8192
 
 
 def test_zstd_itself_gives_the_chunks_of_a_plain_pack_in_order(tmp_path: Path) -> None:
