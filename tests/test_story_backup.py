@@ -1,5 +1,6 @@
 """Stories of a backup: what is on disk is in the bucket, and only what changed is sent."""
 
+import json
 import os
 import random
 import subprocess
@@ -159,6 +160,23 @@ def test_somebody_elses_hand_in_the_bucket_is_healed_and_told(box: Box) -> None:
     assert "t/gone" in ended.text and "t/changed" in ended.text
     objects = box.objects()
     assert objects.pop("t/foreign") and objects == keys(box.tree)
+
+
+@pytest.mark.parametrize("is_run", [True, False], ids=["run", "hand"])
+def test_what_a_run_wrote_that_never_committed_is_no_drift(box: Box, is_run: bool) -> None:
+    """Its lease is all that tells it from somebody else's hand."""
+    write(box.tree, {"a": b"1", "b": b"2"})
+    first = box.backup()
+    box.client().put_object("p/t/a", b"what a run read that was killed")
+    if is_run:
+        told = {"id": "20261122T180000Z-6c5f0a26", "host": "another", "owner": "runner-7", "released": True}
+        key = f"p/.oss-backup/snapshots/{first.told.snapshot.id}.lease"
+        box.client().delete_object(key)
+        box.client().put_object(key, json.dumps(told))
+    write(box.tree, {"a": b"333"})
+    ended = box.backup()
+    assert ended.code == 0 and ended.told.counts.files_uploaded == 1 and box.objects() == keys(box.tree)
+    assert ended.told.problem_counts == ({} if is_run else {"drift.replaced": 1})
 
 
 def test_what_the_bucket_has_without_a_snapshot_is_proven_and_not_sent_again(box: Box) -> None:

@@ -10,6 +10,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 import msgspec
 
@@ -33,7 +34,7 @@ from backup_action.core.stored import Stored
 from backup_action.settings import Settings
 from backup_action.transfer import foresight, sharing
 from backup_action.transfer.committing import commit, new_head, sound, tidy, writing
-from backup_action.transfer.flow import together
+from backup_action.transfer.flow import meanwhile, together
 from backup_action.transfer.packing import Packing
 from backup_action.transfer.safekeeping import Safekeeping
 from backup_action.transfer.sharing import Sharing
@@ -41,6 +42,8 @@ from backup_action.transfer.upload import Upload
 from backup_action.vault import Catalogue, Lease, Vault, neighbours
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.packs import Packs
+
+FIRST: Final = 4096  # paths that are planned while the lease is being taken: some milliseconds
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -73,16 +76,16 @@ async def backup(
         scanned, there = scanning.result(), asking.result()
         note(draft, vault, scanned, there.parent, roots)
         await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
-        draft.turn = await asyncio.to_thread(turn, settings, scanned, there.parent)
         head, census = there.head(vault, draft, roots), Census(roots)
         lease = there.shard.lease() if there.shard else Lease(vault, head.id, token, draft.run.url or draft.run.host)
-        async with writing(vault, there.catalogue, there.parent, lease, settings, draft) as safe:
+        async with beginning(vault, there, scanned, lease, settings, draft) as (safe, ahead):
+            draft.turn = ahead.turn
             writer, met = Writer(head, vault.keep), shard.met(draft.tally)
             if safe and there.shard:
                 await there.shard.begin(safe, head.id)
             upload = transfer(vault, there, safe, roots, writer, settings, draft, stopped, census)
             async with watched(draft, there.totals(scanned), settings, environ):
-                await upload.run(there.against(scanned, safe, draft.turn))
+                await upload.run(ahead.plan(safe))
             goes_on = draft.turn.start if upload.is_cut else draft.turn.end
             if safe and there.shard:
                 await there.shard.hand_on(safe, writer, head, draft, census, met, len(scanned.unread), goes_on)
@@ -136,6 +139,35 @@ class There(msgspec.Struct, frozen=True):
         held = self.packs.present if self.packs else None
         items = plan.compare(scanned.found, entries, there, scanned.covers, since, turn.has, held)
         return plan.own(items, self.has) if self.shard else items
+
+
+class Ahead:
+    """The beginning of the plan, worked out while the lease is being taken. To be made off the event loop."""
+
+    def __init__(self, settings: Settings, scanned: Scan, there: There) -> None:
+        """Chooses the files whose turn it is, and plans the first paths."""
+        self.turn = turn(settings, scanned, there.parent)
+        self._scanned, self._there = scanned, there
+        self._rest = there.against(scanned, turn=self.turn)
+        self._first = list(itertools.islice(self._rest, FIRST))
+
+    def plan(self, safe: Safekeeping | None) -> Iterator[Item]:
+        """The whole plan, once: anew where the lease tells of a run that never committed."""
+        if safe and safe.lease.is_after_failure:
+            return self._there.against(self._scanned, safe, self.turn)
+        return itertools.chain(self._first, self._rest)
+
+
+@asynccontextmanager
+async def beginning(
+    vault: Vault, there: There, scanned: Scan, lease: Lease, settings: Settings, draft: Draft
+) -> AsyncIterator[tuple[Safekeeping | None, Ahead]]:
+    """Takes the lease and holds it meanwhile; what waits for that plans ahead."""
+    async with (
+        meanwhile(asyncio.to_thread(Ahead, settings, scanned, there)) as planning,
+        writing(vault, there.catalogue, there.parent, lease, settings, draft) as safe,
+    ):
+        yield safe, await planning
 
 
 async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings, draft: Draft) -> There:

@@ -29,14 +29,14 @@ def block_size(size: int) -> int:
     return block
 
 
-class Blocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Blocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """XXH3-128 of each block of a large file, 16 bytes each, in order."""
 
     size: int
     digests: bytes
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One path. Paths and targets are text with surrogate escapes; `key` is below the prefix, "" but for files.
 
     `racy`: changed less than 2 s before it was read, so never taken as unchanged. `stale`: could not be read this
@@ -104,7 +104,7 @@ def beside(link: Entry, known: Entry) -> Entry:
 _Name = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]  # of a chunk
 
 
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     path: str
     kind: Sort
     key: str = ""

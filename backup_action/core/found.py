@@ -7,7 +7,7 @@ import msgspec
 from backup_action.core.entry import Entry, Sort
 
 
-class Found(msgspec.Struct, frozen=True):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """One path. `inner` is below its root ("" for the root itself), `path` is where it goes below the prefix."""
 
     root: int  # which of the run's roots

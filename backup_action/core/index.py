@@ -51,7 +51,7 @@ _packed = msgspec.json.Decoder(Packed).decode
 
 def shut(packed: Packed) -> bytes:
     """One pack, made small for as long as it waits for an index: each chunk takes 40 bytes, not 250."""
-    return bytes(memoryview(zstandard.compress(msgspec.json.encode(packed), LEVEL)))  # see `Spool.pack`
+    return bytes(memoryview(zstandard.compress(msgspec.json.encode(packed), LEVEL)))  # see `Spool`
 
 
 def opened(small: bytes) -> Packed:

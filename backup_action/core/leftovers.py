@@ -83,6 +83,7 @@ class Leftovers:
                 self._contents.add(names.of_content(entry.sha256))
             if entry.has_version:
                 self._add(found, Leftover(entry.place, entry.version, entry.size))
+        found.close()
 
     def take(self, listed: Iterable[Leftover]) -> None:
         """Adds what an earlier run had still to remove, as its list says."""
@@ -93,9 +94,10 @@ class Leftovers:
                     self._contents.add(names.of_content(sha256))
             elif one.version:
                 self._add(found, one)
+        found.close()
 
     def _spool(self) -> Spool[Leftover]:
-        self._versions.append(Spool(Leftover))
+        self._versions.append(Spool(Leftover, held=0))  # one of many
         return self._versions[-1]
 
     def _add(self, found: Spool[Leftover], one: Leftover) -> None:

@@ -57,7 +57,7 @@ class Step(enum.Enum):
     FOREIGN = "foreign"
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One path and what is known of it. `known` is the parent's entry, with the listing's time filled in.
 
     For every step but DROP and LOST, `known` is what lies in the bucket under its key, as the listing confirmed.

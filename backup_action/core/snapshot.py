@@ -31,7 +31,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import zstandard
 
-from backup_action.core.entry import Entry, decode_entry, encode_entry, order
+from backup_action.core.entry import Entry, Sort, decode_entry, encode_entry, order
 from backup_action.core.lines import Broken, lines
 from backup_action.core.place import Root
 from backup_action.core.recent import ID, IDLE, KEPT, Count, Effort, PastRun, Seconds, extend
@@ -41,7 +41,8 @@ FORMAT: Final = "oss-backup/1"
 WRITERS: Final = ("backup", "merge")  # verbs that make a snapshot
 READERS: Final = ("restore", "verify", "drill", "snapshots")  # verbs that leave them all as they are
 LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
-LEVEL: Final = 3
+LEVEL: Final = 1  # most of a snapshot are digests: looked at longer, they become no smaller
+HELD: Final = 8 << 20  # bytes of lines; the entries of a snapshot of no more may stay in memory once they are read
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
 
 _PACKED = 1 << 16  # bytes of lines compressed together
@@ -165,12 +166,17 @@ class Writer:
 
 
 class Snapshot:
-    """A stored snapshot, checked whole; its entries are read anew each time, a few at a time."""
+    """A stored snapshot, checked whole; its entries are read anew each time, a few at a time, unless they are held."""
 
-    def __init__(self, data: bytes | Segments, format: str = FORMAT) -> None:
-        """Reads it once from end to end. Raises Unreadable for anything but a whole one of the format."""
+    def __init__(self, data: bytes | Segments, format: str = FORMAT, held: int = 0) -> None:
+        """Reads it once from end to end. Raises Unreadable for anything but a whole one of the format.
+
+        `held`: the entries of so many bytes of lines stay in memory, and are not read again.
+        """
         self._data = data
         self._format = format
+        self._room = held  # bytes; negative when there are too many
+        self._held: list[Entry] = []
         self.marks: list[str] = []  # every MARK-th file's key: where a listing may be split
         self.head, self.foot = self._check()
 
@@ -191,7 +197,7 @@ class Snapshot:
 
     def entries(self) -> Iterator[Entry]:
         """Its entries, in order."""
-        return (decode_entry(line) for line in self.lines())
+        return iter(self._held) if self._room >= 0 else (decode_entry(line) for line in self.lines())
 
     def lines(self) -> Iterator[bytes]:
         """Its entries as they stand in it, for who needs little of each."""
@@ -203,27 +209,42 @@ class Snapshot:
         sha, last, count, files, size, objects = hashlib.sha256(), "", 0, 0, 0, 0
         lines = _lines(self._data)
         head = _head(next(lines, b""), self._format)
-        sha.update(_encode({"head": head}) + b"\n")
+        plain = bytearray(_encode({"head": head}) + b"\n")  # to be hashed
         for line in lines:
             if line.startswith(b'{"foot":'):
+                sha.update(plain)
                 foot = _wrapped(line, "foot", Foot)
                 if next(lines, None) is not None or foot.digest != sha.hexdigest():
                     raise Unreadable("its digest does not match its content")
                 if (foot.entries, foot.files, foot.bytes) != (count, files, size):
                     raise Unreadable("its counts do not match its content")
                 return head, foot
-            sha.update(line + b"\n")
+            plain += line
+            plain += b"\n"
+            if len(plain) >= _PACKED:
+                sha.update(plain)
+                plain.clear()
             entry = _checked(line)
-            if order(entry) <= last:
+            at = order(entry)
+            if at <= last:
                 raise Unreadable("its entries are out of order")
-            last, count = order(entry), count + 1
-            if entry.is_file:
+            last, count = at, count + 1
+            self._hold(entry, len(line))
+            if entry.kind is not Sort.FILE:
+                continue
+            if not entry.gone:
                 files, size = files + 1, size + entry.size
-            if entry.key:
-                objects += 1
-                if objects % MARK == 0:
-                    self.marks.append(entry.key)
+            objects += 1
+            if objects % MARK == 0:
+                self.marks.append(entry.place)
         raise Unreadable("it has no end")
+
+    def _hold(self, entry: Entry, size: int) -> None:
+        if self._room >= 0:
+            self._room -= size
+            self._held.append(entry)
+            if self._room < 0:
+                self._held = []
 
 
 def recent(head: Head, foot: Foot) -> list[PastRun]:

@@ -1,6 +1,7 @@
-"""A pile of values too long to hold: kept packed, read back in order as often as one likes.
+"""A pile of values that may be too long to hold: then kept packed, and read back in order as often as one likes.
 
-A million scanned files take about 30 MB this way: in memory, or wherever `keep` puts them.
+A million scanned files take about 30 MB this way: in memory, or wherever `keep` puts them. The first few stay as they
+are: to pack ten thousand and unpack them where they are looked at takes longer than anything else that is done to them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from backup_action.core.segments import Keep, Segments, in_memory
 
 T = TypeVar("T", bound=msgspec.Struct)
 SEGMENT = 4096  # values packed together
+HELD = 4 * SEGMENT  # values that stay as they are: about 10 MB of the largest kind
 
 
 class Spool(Generic[T]):
@@ -25,12 +27,16 @@ class Spool(Generic[T]):
     here.
     """
 
-    def __init__(self, kind: type[T], values: Iterable[T] = (), keep: Keep = in_memory) -> None:
-        """Begins with `values`. `keep` takes the packed segments, and gives them back as they were."""
+    def __init__(self, kind: type[T], values: Iterable[T] = (), keep: Keep = in_memory, held: int = HELD) -> None:
+        """Begins with `values`. `keep` takes the packed segments, and gives them back as they were.
+
+        `held`: up to so many values none is packed.
+        """
         self._kind = kind
         self._packed = Segments(keep)
         self._open: list[T] = []
         self._count = 0
+        self._held = held
         for value in values:
             self.append(value)
 
@@ -38,16 +44,21 @@ class Spool(Generic[T]):
         """Adds one value at the end."""
         self._open.append(value)
         self._count += 1
-        if len(self._open) == SEGMENT:
-            self.pack()
+        if len(self._open) >= SEGMENT and self._count > self._held:
+            self._pack(SEGMENT)
 
-    def pack(self) -> None:
-        """Packs the last values too: for one spool of many that has come to its end."""
-        if self._open:
-            rows = [msgspec.structs.astuple(value) for value in self._open]
+    def close(self) -> None:
+        """Has the last values packed too, if any are: for one spool of many that has come to its end."""
+        if self._count > self._held:
+            self._pack(1)
+
+    def _pack(self, least: int) -> None:
+        """Packs what is open in segments of at least so many values."""
+        while len(self._open) >= least:
+            rows = [msgspec.structs.astuple(value) for value in self._open[:SEGMENT]]
             packed = zstandard.compress(pickle.dumps(rows, 5), 1)
             self._packed.append(bytes(memoryview(packed)))  # what zstd gives has the room of what it was given
-            self._open = []
+            del self._open[:SEGMENT]
 
     def __len__(self) -> int:
         return self._count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """One object. `key` is below the prefix once the vault has read it; `last_modified` is seconds since 1970."""
 
     key: str
@@ -14,7 +14,7 @@ class Stored(msgspec.Struct, frozen=True):
     last_modified: int
 
 
-class StoredVersion(msgspec.Struct, frozen=True):
+class StoredVersion(msgspec.Struct, frozen=True, gc=False):
     """One version of one object, or a delete marker, which has no size and no ETag. `version` may be `null`."""
 
     key: str

@@ -138,6 +138,13 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
         raise first(errors) from None
 
 
+@asynccontextmanager
+async def meanwhile(work: Coroutine[None, None, R]) -> AsyncIterator[asyncio.Task[R]]:
+    """Begins some work that the body waits for when it needs it."""
+    async with together() as group:
+        yield group.create_task(work)
+
+
 def begin(group: asyncio.TaskGroup, work: Coroutine[None, None, R], end: Callable[[], None]) -> asyncio.Task[R]:
     """Begins a task that holds something, which `end` gives back: also where it is cancelled before its first step."""
     task = group.create_task(work)

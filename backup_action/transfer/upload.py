@@ -158,7 +158,9 @@ class Upload:
     async def _read(self, batch: list[tuple[Slot, Item, Found]]) -> None:
         """Reads a batch and hands on what must be sent. The budget holds the whole batch's bytes already."""
         size = sum(found.size for _, _, found in batch)
-        results = await self._readers.read(self._content, [item for _, item, _ in batch], size)
+        results = await self._readers.read(
+            self._content, [item for _, item, _ in batch], size, aside=any(item.reread for _, item, _ in batch)
+        )
         results.reverse()
         grown = []
         for slot, item, found in batch:

@@ -120,7 +120,7 @@ class Vault:
             if newest is not None and stored.last_modified < second:
                 break  # OSS's clock counts seconds: of those of one second the sequence says which is the newest
             if self.has_our_tag(stored.key):
-                found = await self.snapshot(stored.key)
+                found = await self.snapshot(stored.key, held=snapshot.HELD)
                 if not self._is_ours(found.head):
                     self.namesakes.setdefault(found.head.source, found.head)
                 elif newest is None or found.head.sequence > newest.head.sequence:
@@ -178,14 +178,14 @@ class Vault:
         """Raises Stop where nothing may be read here: better told before the first write than at the last."""
         await self.bucket.head(self._snapshot_key("none"))
 
-    async def snapshot(self, id: str) -> Snapshot:
-        """A snapshot by its id. Raises Stop."""
+    async def snapshot(self, id: str, *, held: int = 0) -> Snapshot:
+        """A snapshot by its id. `held`: how much of it stays in memory (`Snapshot`). Raises Stop."""
         answer = await whole(self.bucket, self._snapshot_key(id), self.keep)
         if answer is None:
             raise Stop(Kind.SNAPSHOT_DAMAGED, id, reason="it is listed, but not there")
         self.may_be_versioned = "x-oss-version-id" in answer.headers
         try:
-            found = await asyncio.to_thread(self._read, id, answer.segments)
+            found = await asyncio.to_thread(self._read, id, answer.segments, held)
         except (Unreadable, Unopened) as error:
             raise _unreadable(id, error) from None
         if found.id != id:
@@ -193,8 +193,8 @@ class Vault:
         self._refuse_open(found.head, next(iter(answer.segments)))
         return found
 
-    def _read(self, id: str, segments: Segments) -> Snapshot:
-        return Snapshot(self.ring.opening(segments, _about(id), self.keep))
+    def _read(self, id: str, segments: Segments, held: int) -> Snapshot:
+        return Snapshot(self.ring.opening(segments, _about(id), self.keep), held=held)
 
     def _refuse_open(self, head: Head, data: bytes) -> None:
         """Raises Stop where a snapshot of an encrypted vault is not sealed: anybody could have made it."""

@@ -1,6 +1,7 @@
 """What is long comes a part at a time: an object of our own in stretches, all of one version; a listing in ranges."""
 
 import asyncio
+import bisect
 import os
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from aiohttp import web
 from ossserver import bucket, error
 
 from backup_action.core.segments import in_memory
+from backup_action.core.spool import HELD, Spool
+from backup_action.core.stored import Stored
 from backup_action.vault import listing
 from backup_action.vault.stretches import SEGMENT, STRETCH, Whole, whole
 
@@ -55,30 +58,38 @@ def test_what_is_gone_is_none(after: int) -> None:
     assert read(bytes(STRETCH + 5), gone_after=after)[0] is None
 
 
-def test_a_range_of_a_listing_is_packed_as_soon_as_it_ends() -> None:
+def test_ranges_of_a_listing_are_held_while_they_are_few_together_and_else_packed_as_they_end() -> None:
     """A million files are 1,000 ranges: none of them may hold its last page as it came."""
-    names = [f"p/{at:02}" for at in range(40)]
 
-    async def handler(request: web.Request) -> web.Response:
-        behind = [name for name in names if name > request.query.get("start-after", "")][:10]
-        rows = "".join(
-            f"<Contents><Key>{name}</Key><Size>1</Size><ETag>E</ETag><LastModified>2026-01-01T00:00:00.000Z"
-            "</LastModified></Contents>"
-            for name in behind
-        )
-        more = str(bool(behind) and behind[-1] != names[-1]).lower()
-        return web.Response(text=f"<ListBucketResult>{rows}<IsTruncated>{more}</IsTruncated></ListBucketResult>")
+    def ranges(count: int) -> tuple[int, int]:
+        """How many are open of that many objects in four ranges, and how many segments were put away."""
+        names = [f"p/{at:05}" for at in range(count)]
+        marks = [name[2:] for name in names[count // 3 :: count // 3]][:2]
 
-    kept: list[bytes] = []
+        async def handler(request: web.Request) -> web.Response:
+            start = bisect.bisect(names, request.query.get("start-after", ""))
+            behind = names[start : start + 1000]
+            rows = "".join(
+                f"<Contents><Key>{name}</Key><Size>1</Size><ETag>E</ETag>"
+                "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+                for name in behind
+            )
+            more = str(bool(behind) and behind[-1] != names[-1]).lower()
+            return web.Response(text=f"<ListBucketResult>{rows}<IsTruncated>{more}</IsTruncated></ListBucketResult>")
 
-    def keep(segment: bytes) -> Callable[[], bytes]:
-        kept.append(segment)
-        return lambda: segment
+        kept: list[bytes] = []
 
-    async def ask() -> list[str]:
-        async with bucket(handler) as asking:
-            ranges = await listing.around(asking, "p/", ["09", "24"], keep)
-        assert not any(one._open for one in ranges) and len(kept) == 3
-        return [stored.key for one in ranges for stored in one]
+        def keep(segment: bytes) -> Callable[[], bytes]:
+            kept.append(segment)
+            return lambda: segment
 
-    assert asyncio.run(ask()) == [name[2:] for name in names]
+        async def ask() -> list[Spool[Stored]]:
+            async with bucket(handler) as asking:
+                return await listing.around(asking, "p/", marks, keep)
+
+        found = asyncio.run(ask())
+        assert [stored.key for one in found for stored in one] == [name[2:] for name in names]
+        return sum(len(one._open) for one in found), len(kept)
+
+    assert ranges(HELD // 2) == (HELD // 2, 0)
+    assert ranges(3 * (HELD // 4 + 100)) == (0, 6)

@@ -123,6 +123,7 @@ def test_what_a_kept_snapshot_names_is_no_leftover_whatever_sort_of_entry_names_
     left = Leftovers(needs)
     left.read(snapshot([file("a", "one", "v0"), file("b", "gone", "v2"), file("c", "link", "v3"), file("z", "plain")]))
     left.read(snapshot([file("a", "old", "v0"), file("q", "null", "null"), Entry("dir", Sort.FOLDER, "dir")]))
+    assert not any(one._open for one in left._versions), "one for each snapshot: none holds what it has"
     assert [(one.key, one.version) for one in left.versions()._rest] == []
     assert left.has_versions and len(left) == 3
     assert [left.has_content(sha(text)) for text in ("one", "gone", "link", "plain", "old", "null")] == [
@@ -175,6 +176,7 @@ def test_versions_held_against_a_listing_are_those_of_both(
     left = Leftovers(Needs())
     for pile in piles:
         left.take(sorted((Leftover(*row, 1) for row in pile), key=lambda one: one.key))
+    assert not any(one._open for one in left._versions), "one for each list"
     asked: Versions = left.versions()
     assert {row for row in sorted(rows) if asked.has(*row)} == rows & set().union(*piles)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backup_action.core.entry import Blocks, Entry, Sort, decode_entry, encode_entry, order
 from backup_action.core.place import Root
 from backup_action.core.recent import Effort, PastRun
-from backup_action.core.snapshot import FORMAT, Head, Origin, Parent, Snapshot, Unreadable, Writer, head_of, is_id
+from backup_action.core.snapshot import FORMAT, HELD, Head, Origin, Parent, Snapshot, Unreadable, Writer, head_of, is_id
 
 HEAD = Head(
     FORMAT, "20261122T180000Z-6c5f0a26", 2, "example/quant", "tree", "2026-11-22T18:00:00Z", "0.1.0",
@@ -70,6 +70,8 @@ def test_a_snapshot_gives_back_its_head_entries_and_digest(some: list[Entry]) ->
     found = Snapshot(write(some, problems={"file.unreadable": 2}))
     assert list(found.entries()) == some
     assert list(found.entries()) == some, "a second reading is the same"
+    held = Snapshot(write(some, problems={"file.unreadable": 2}), held=HELD)
+    assert list(held.entries()) == some == list(held.entries()), "held"
     assert found.head == HEAD and found.foot.problems == {"file.unreadable": 2}
     files = [entry for entry in some if entry.kind is Sort.FILE and not entry.gone]
     assert (found.foot.entries, found.foot.files) == (len(some), len(files))
@@ -178,6 +180,16 @@ def test_the_head_is_read_from_the_beginning_alone() -> None:
     data = write(many)
     assert len(data) > 150_000 and head_of(data[:65_536]) == HEAD
     assert Snapshot(data).marks == [f"f{i:05}" for i in range(979, 9000, 980)]
+
+
+def test_so_many_bytes_of_entries_are_held_and_no_more() -> None:
+    some = [Entry(f"f{i}", Sort.FILE, f"f{i}", size=i) for i in range(5)]
+    size = sum(len(encode_entry(one)) - 1 for one in some)
+    for held, same in ((size, True), (size - 1, False), (0, False)):
+        found = Snapshot(write(some), held=held)
+        first, second = list(found.entries()), list(found.entries())
+        assert first == some == second
+        assert all(one is two for one, two in zip(first, second, strict=True)) is same and bool(found._held) is same
 
 
 def test_a_bomb_is_refused_in_bounded_memory() -> None:

@@ -19,15 +19,36 @@ def test_it_gives_back_what_it_got_as_often_as_asked(some: list[Stored]) -> None
     assert len(pile) == len(some) and list(pile) == some and list(pile) == some
 
 
-def test_blocks_are_packed_in_order_whatever_the_names() -> None:
-    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.SEGMENT * 3 + 7)]
-    pile = Spool(Stored, many)
+@given(st.lists(values, max_size=30), st.integers(0, 40), st.integers(0, 30))
+def test_it_gives_back_what_it_got_however_much_of_it_is_held(some: list[Stored], held: int, closed: int) -> None:
+    pile = Spool(Stored, some[:closed], held=held)
+    pile.close()
+    for one in some[closed:]:
+        pile.append(one)
+    assert len(pile) == len(some) and list(pile) == some and list(pile) == some
+
+
+def test_few_are_held_as_they_are_and_many_are_packed_in_order_whatever_the_names() -> None:
+    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.HELD + spool.SEGMENT * 2)]
+    kept: list[bytes] = []
+
+    def keep(block: bytes) -> Callable[[], bytes]:
+        kept.append(block)
+        return lambda: block
+
+    pile = Spool(Stored, many[: spool.HELD], keep)
+    pile.close()
+    assert not kept and next(iter(pile)) is many[0], "held"
+    for one in many[spool.HELD :]:
+        pile.append(one)
+    assert len(kept) == len(many) // spool.SEGMENT, "in segments of one size"
     assert list(pile) == many and len(pile) == len(many)
 
 
 def test_what_is_packed_takes_no_more_room_than_its_bytes() -> None:
     tracemalloc.start()
-    pile = Spool(Stored, (Stored(f"key/{i:07}", i % 99, "E", 2**40) for i in range(spool.SEGMENT * 8)))
+    pile = Spool(Stored, (Stored(f"key/{i:07}", i % 99, "E", 2**40) for i in range(spool.SEGMENT * 8 + 1)))
+    pile.close()
     taken, packed = tracemalloc.get_traced_memory()[0], sum(map(len, pile._packed))
     tracemalloc.stop()
     assert packed < 6 * len(pile) and taken < 16 * len(pile), "bytes; one row alone is longer before it is packed"
@@ -41,9 +62,9 @@ def test_one_that_has_come_to_its_end_holds_nothing_open_and_goes_on() -> None:
         kept.append(block)
         return lambda: block
 
-    pile = Spool(Stored, some[:3], keep)
+    pile = Spool(Stored, some[:3], keep, held=2)
     for _ in range(2):
-        pile.pack()
+        pile.close()
     assert len(kept) == 1 and list(pile) == some[:3]
     pile.append(some[3])
     assert len(kept) == 1 and list(pile) == some[:4]
