@@ -55,8 +55,11 @@ def cut(data: bytes) -> list[memoryview]:
     """The chunks of a whole content."""
     if len(data) <= WHOLE:
         return [memoryview(data)] if data else []
-    cutter = Cutter()
-    return [*cutter.feed(data), *cutter.end()]
+    view, at, chunks = memoryview(data), 0, []
+    for size in _cuts(data):
+        chunks.append(view[at : at + size])
+        at += size
+    return chunks
 
 
 def _cuts(data: bytes) -> list[int]:

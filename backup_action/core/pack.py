@@ -108,14 +108,11 @@ class Open(msgspec.Struct):
 
 def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:
     """One frame of these chunks, sealed."""
-    frame = zstandard.ZstdCompressor(level=LEVEL)
-    if len(chunks) == 1:
-        packed = frame.compress(chunks[0])
-        if len(packed) * 2 < len(chunks[0]):
-            packed = bytes(memoryview(packed))  # what zstd gives has the room of what it was given: a pack waits long
-        return cipher.seal(packed, "frame")
-    parts = frame.compressobj(size=sum(map(len, chunks)))
-    return cipher.seal(b"".join([*map(parts.compress, chunks), parts.flush()]), "frame")
+    plain = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    packed = zstandard.ZstdCompressor(level=LEVEL).compress(plain)
+    if len(packed) * 2 < len(plain):
+        packed = bytes(memoryview(packed))  # what zstd gives has the room of what it was given: a pack waits long
+    return cipher.seal(packed, "frame")
 
 
 def unpack(piece: bytes | memoryview, frame: Frame, cipher: Cipher) -> bytes:

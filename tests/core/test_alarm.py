@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -206,6 +207,21 @@ def test_random_bytes_are_dense_and_data_is_not(size: int) -> None:
     assert not is_dense("a.csv", bytes(size))
     assert size < 4096 or not is_dense("a.bin", floats[:size]), "noise in numbers is at 0.93"
     assert not is_dense("a.parquet", os.urandom(size)), "a format that is compressed by itself"
+
+
+@pytest.mark.parametrize("size", [512, 4000, 16384, 70_000])
+@pytest.mark.parametrize("width", [*range(1, 20), 64, 1024, 4096])
+@pytest.mark.parametrize("share", [0, 8, 2])
+def test_records_of_which_a_part_is_text_are_told_as_zstd_alone_tells_them(size: int, width: int, share: int) -> None:
+    """Whatever their width: what is looked at for ASCII is never in step with them."""
+    plain = -(-width // share) if share and width > 1 else 0
+    noise = random.Random(width).randbytes(size)
+    data = bytes(byte & 127 if at % width < plain else byte for at, byte in enumerate(noise))
+    sample = data[:65536]
+    if len(sample) > 16384:
+        sample = b"".join(sample[at : at + 4096] for at in range(0, len(sample), (len(sample) - 4096) // 3))[:16384]
+    left = len(zstandard.ZstdCompressor(level=1).compress(sample))
+    assert is_dense("a", data) is (left >= 0.99 * len(sample))
 
 
 def test_what_is_too_short_is_not_judged_and_what_is_long_only_by_its_beginning() -> None:
