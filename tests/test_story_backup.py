@@ -58,7 +58,8 @@ def test_a_second_run_sends_nothing_and_a_third_what_changed(box: Box) -> None:
     second = box.backup()
     assert (second.code, box.sent() - puts, box.sent("oss.part")) == (0, OWN_PUTS, 2), "and no part more"
     assert second.told.counts.files_unchanged == 154 and second.told.counts.bytes_uploaded == 0
-    changed = rng.sample(sorted(disk(box.tree)), 5)
+    few = [name for name in sorted(disk(box.tree)) if (box.tree / name).stat().st_size < 4000]  # else the tree shrinks
+    changed = rng.sample(few, 5)
     for name in changed:
         write(box.tree, {name: rng.randbytes(100)})
     puts = box.sent()

@@ -43,7 +43,7 @@ from backup_action.vault import Catalogue, Lease, Vault, neighbours
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.packs import Packs
 
-FIRST: Final = 4096  # paths that are planned while the lease is being taken: some milliseconds
+FIRST: Final = 16_384  # paths that are planned while the lease is being taken: some milliseconds
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:

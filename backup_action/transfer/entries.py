@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from backup_action.core.deadline import Deadline
 from backup_action.core.entry import Entry
 from backup_action.core.found import Found
 from backup_action.core.plan import Item, Step, without_reread
@@ -36,13 +37,14 @@ class Entries:
         self._tally = tally
         self._settling = settling
         self._row: Row[Entry | None] = Row(self._write)
+        self.pass_on = self._row.pass_on
         self.place = self._row.place
         self.fill = self._row.fill
         self.room = self._row.room
 
-    def in_time(self, item: Item, *, is_late: bool) -> Item:
+    def in_time(self, item: Item, deadline: Deadline) -> Item:
         """The item; where it is late, what was to be read again for its turn alone is taken as unchanged."""
-        if not (item.reread and is_late):
+        if not (item.reread and deadline.is_past()):
             return item
         self.is_cut = True
         return without_reread(item)

@@ -66,6 +66,13 @@ class Row(Generic[R]):
         self._slots: deque[list[R]] = deque()
         self._moved = asyncio.Event()
 
+    def pass_on(self, result: R) -> None:
+        """Takes a place at the end of the row and fills it at once."""
+        if self._slots:
+            self._slots.append([result])
+        else:
+            self._hand_on(result)
+
     def place(self) -> list[R]:
         """A place at the end of the row."""
         slot: list[R] = []

@@ -121,20 +121,22 @@ class Packing:
         batch: list[tuple[Slot, Item, Found]] = []
         weight = 0
         for number, planned in enumerate(items):
-            item = self._entries.in_time(planned, is_late=self._deadline.is_past())
+            item = self._entries.in_time(planned, self._deadline)
             self._census.look(item)
-            slot, found = self._entries.place(), item.found
+            found, place = item.found, self._entries.place
             if found is None or item.step not in SENDING:
-                await self._settle(slot, item)
+                await self._settle(item)
             elif self._deadline.is_past():
-                self._entries.fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
+                self._entries.fail(place(), item, found, Problem(Kind.FILE_LATE, found.path))
             elif found.size > HUGE:
-                self._entries.fail(slot, item, found, Problem(Kind.FILE_TOO_LARGE, found.path, {"maximum": "448 GiB"}))
+                problem = Problem(Kind.FILE_TOO_LARGE, found.path, {"maximum": "448 GiB"})
+                self._entries.fail(place(), item, found, problem)
             elif found.size > SMALL:
+                slot = place()
                 await self._big.acquire()
                 launch(self._stream(slot, item, found))
             else:
-                batch.append((slot, item, found))
+                batch.append((place(), item, found))
                 weight += found.size
             if len(batch) == BATCH or weight >= BATCH_BYTES:
                 launch(self._batch(batch, await self._room(weight)))
@@ -152,12 +154,12 @@ class Packing:
         await self._batches.acquire()
         return await self._budget.take(weight)
 
-    async def _settle(self, slot: Slot, item: Item) -> None:
+    async def _settle(self, item: Item) -> None:
         """What needs no reading. Nothing lies anywhere of what is gone, nor under a link's path."""
         bare = msgspec.structs.replace(item, known=None) if item.step is Step.NOTE else item
         settled = self._settling.settle(bare)
         entry = settled if settled is not ASK else await self._settling.ask(item)
-        self._entries.fill(slot, None if item.step is Step.GONE else entry)
+        self._entries.pass_on(None if item.step is Step.GONE else entry)
 
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:

@@ -128,19 +128,20 @@ class Upload:
         batch: list[tuple[Slot, Item, Found]] = []
         weight = 0
         for number, planned in enumerate(items):
-            item = self._entries.in_time(planned, is_late=self._deadline.is_past())
+            item = self._entries.in_time(planned, self._deadline)
             self._census.look(item)
-            slot, found = self._entries.place(), item.found
-            if found is not None and item.step in SENDING and self._deadline.is_past():
-                self._entries.fail(slot, item, found, Problem(Kind.FILE_LATE, found.path))
-            elif found is None or item.step not in SENDING:
+            found = item.found
+            if found is None or item.step not in SENDING:
                 settled = self._settling.settle(item)
-                self._entries.fill(slot, settled if settled is not ASK else await self._settling.ask(item))
+                self._entries.pass_on(settled if settled is not ASK else await self._settling.ask(item))
+            elif self._deadline.is_past():
+                self._entries.fail(self._entries.place(), item, found, Problem(Kind.FILE_LATE, found.path))
             elif found.size > SMALL:
+                slot = self._entries.place()
                 await self._big.acquire()
                 launch(group.create_task(self._send_large(slot, item, found)))
             else:
-                batch.append((slot, item, found))
+                batch.append((self._entries.place(), item, found))
                 weight += _room(found)
             if len(batch) == BATCH or weight >= BATCH_BYTES or (batch and number % BREATH == 0):
                 await self._budget.take(weight)

@@ -71,6 +71,26 @@ def test_results_are_handed_on_in_the_order_of_their_places(arrival: list[int]) 
         assert len(handed) == first_gap
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=12))
+def test_what_is_passed_on_stands_behind_every_place_before_it(steps: list[tuple[bool, int]]) -> None:
+    """Of each step: whether it needs no place, and after how many more steps its place is filled."""
+    handed: list[int] = []
+    row: Row[int] = Row(handed.append)
+    open_: list[tuple[int, int, list[int]]] = []
+    for number, (at_once, later) in enumerate(steps):
+        if at_once:
+            row.pass_on(number)
+        else:
+            open_.append((number + later, number, row.place()))
+        for due, place, slot in [one for one in open_ if one[0] <= number]:
+            row.fill(slot, place)
+            open_.remove((due, place, slot))
+        assert handed == list(range(len(handed))), "in order"
+    for _, place, slot in sorted(open_, key=lambda one: one[0]):
+        row.fill(slot, place)
+    assert handed == list(range(len(steps)))
+
+
 def test_a_full_row_waits_for_its_first_place() -> None:
     async def run() -> None:
         row: Row[int] = Row(lambda _: None, waiting=2)
