@@ -25,6 +25,7 @@ from tools import Tool
 
 PHASES = ("fresh", "noop", "touch", "append", "restore")
 SETTLED = 86_400 * 10**9  # nanoseconds: some tools take no file for unchanged that changed within this second
+AGED = 2.1  # seconds from the last change to a backup: ours reads a file twice whose status changed within two
 TIMEOUT = 900  # seconds of one process
 _NO_REQUESTS = ("bytes_in", "bytes_out", "connections", "objects")  # of the server's counters
 
@@ -93,6 +94,8 @@ def journey(
                 sets.touch(source, time.time_ns())
             if phase == "append":
                 sets.grow(source)
+            if phase in ("fresh", "touch", "append"):
+                time.sleep(AGED)
             if phase == "restore":
                 _empty(home)
                 _empty(target)
