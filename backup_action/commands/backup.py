@@ -28,7 +28,7 @@ from backup_action.core.plan import Item
 from backup_action.core.problem import AGAIN, Kind, Problem, Stop
 from backup_action.core.report import Draft
 from backup_action.core.reread import NO_TURN, Turn
-from backup_action.core.snapshot import Head, Snapshot, Writer
+from backup_action.core.snapshot import HELD, Head, Snapshot, Writer
 from backup_action.core.spool import Spool
 from backup_action.core.stored import Stored
 from backup_action.settings import Settings
@@ -43,7 +43,7 @@ from backup_action.vault import Catalogue, Lease, Vault, neighbours
 from backup_action.vault.catalogue import TREE
 from backup_action.vault.packs import Packs
 
-FIRST: Final = 16_384  # paths that are planned while the lease is being taken: some milliseconds
+FIRST: Final = 16_384  # paths that are planned while the lease is being taken: as many as a scan holds unpacked
 
 
 async def run(settings: Settings, environ: Mapping[str, str], draft: Draft, stopped: Callable[[], bool]) -> None:
@@ -78,14 +78,14 @@ async def backup(
         await asyncio.to_thread(guards, settings, scanned, there, roots, stopped)
         head, census = there.head(vault, draft, roots), Census(roots)
         lease = there.shard.lease() if there.shard else Lease(vault, head.id, token, draft.run.url or draft.run.host)
-        async with beginning(vault, there, scanned, lease, settings, draft) as (safe, ahead):
-            draft.turn = ahead.turn
+        async with planned(vault, there, scanned, lease, settings, draft) as (safe, steps):
+            draft.turn = steps.turn
             writer, met = Writer(head, vault.keep), shard.met(draft.tally)
             if safe and there.shard:
                 await there.shard.begin(safe, head.id)
             upload = transfer(vault, there, safe, roots, writer, settings, draft, stopped, census)
             async with watched(draft, there.totals(scanned), settings, environ):
-                await upload.run(ahead.plan(safe))
+                await upload.run(steps.items(safe))
             goes_on = draft.turn.start if upload.is_cut else draft.turn.end
             if safe and there.shard:
                 await there.shard.hand_on(safe, writer, head, draft, census, met, len(scanned.unread), goes_on)
@@ -141,30 +141,38 @@ class There(msgspec.Struct, frozen=True):
         return plan.own(items, self.has) if self.shard else items
 
 
-class Ahead:
-    """The beginning of the plan, worked out while the lease is being taken. To be made off the event loop."""
+class Plan(msgspec.Struct):
+    """The plan of a run, and which unchanged files it reads again; the beginning may be worked out already."""
 
-    def __init__(self, settings: Settings, scanned: Scan, there: There) -> None:
-        """Chooses the files whose turn it is, and plans the first paths."""
-        self.turn = turn(settings, scanned, there.parent)
-        self._scanned, self._there = scanned, there
-        self._rest = there.against(scanned, turn=self.turn)
-        self._first = list(itertools.islice(self._rest, FIRST))
+    scanned: Scan
+    there: There
+    turn: Turn
+    rest: Iterator[Item]
+    first: list[Item]
 
-    def plan(self, safe: Safekeeping | None) -> Iterator[Item]:
-        """The whole plan, once: anew where the lease tells of a run that never committed."""
+    def items(self, safe: Safekeeping | None) -> Iterator[Item]:
+        """All of it, once: anew where the lease tells of a run that never committed."""
+        first, self.first = self.first, []  # whoever iterates lets go of it
         if safe and safe.lease.is_after_failure:
-            return self._there.against(self._scanned, safe, self.turn)
-        return itertools.chain(self._first, self._rest)
+            return self.there.against(self.scanned, safe, self.turn)
+        return itertools.chain(first, self.rest)
+
+
+def ahead(settings: Settings, scanned: Scan, there: There) -> Plan:
+    """Chooses the files whose turn it is, and plans the first paths where that takes little. Not for the event loop."""
+    its = turn(settings, scanned, there.parent)
+    rest = there.against(scanned, turn=its)
+    is_light = not there.shard and (there.parent is None or there.parent.is_held)
+    return Plan(scanned, there, its, rest, list(itertools.islice(rest, FIRST if is_light else 0)))
 
 
 @asynccontextmanager
-async def beginning(
+async def planned(
     vault: Vault, there: There, scanned: Scan, lease: Lease, settings: Settings, draft: Draft
-) -> AsyncIterator[tuple[Safekeeping | None, Ahead]]:
+) -> AsyncIterator[tuple[Safekeeping | None, Plan]]:
     """Takes the lease and holds it meanwhile; what waits for that plans ahead."""
     async with (
-        meanwhile(asyncio.to_thread(Ahead, settings, scanned, there)) as planning,
+        meanwhile(asyncio.to_thread(ahead, settings, scanned, there)) as planning,
         writing(vault, there.catalogue, there.parent, lease, settings, draft) as safe,
     ):
         yield safe, await planning
@@ -175,10 +183,10 @@ async def state(vault: Vault, roots: tuple[Root, ...], settings: Settings, draft
     part = sharing.of(vault, settings, draft)
     if settings.layout != TREE:
         catalogue, packs = await asyncio.gather(vault.catalogue(), access.packs(vault, settings))
-        parent, _ = await asyncio.gather(vault.parent(catalogue), packs.load())
+        parent, _ = await asyncio.gather(vault.parent(catalogue, held=HELD), packs.load())
         return There(catalogue, parent, [], packs, part)
     catalogue = await vault.catalogue()
-    parent = await vault.parent(catalogue)
+    parent = await vault.parent(catalogue, held=HELD)
     await neighbours.refuse_overlap(vault, catalogue, roots, parent)
     if parent is None:
         await vault.ask_to_read()

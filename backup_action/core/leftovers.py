@@ -97,7 +97,7 @@ class Leftovers:
         found.close()
 
     def _spool(self) -> Spool[Leftover]:
-        self._versions.append(Spool(Leftover, held=0))  # one of many
+        self._versions.append(Spool(Leftover))
         return self._versions[-1]
 
     def _add(self, found: Spool[Leftover], one: Leftover) -> None:

@@ -110,7 +110,7 @@ def compress(chunks: Sequence[bytes | memoryview], cipher: Cipher) -> bytes:
     """One frame of these chunks, sealed."""
     plain = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     packed = zstandard.ZstdCompressor(level=LEVEL).compress(plain)
-    if len(packed) * 2 < len(plain):
+    if len(packed) * 8 < len(plain) * 7:
         packed = bytes(memoryview(packed))  # what zstd gives has the room of what it was given: a pack waits long
     return cipher.seal(packed, "frame")
 

@@ -42,7 +42,7 @@ WRITERS: Final = ("backup", "merge")  # verbs that make a snapshot
 READERS: Final = ("restore", "verify", "drill", "snapshots")  # verbs that leave them all as they are
 LINE_MAX: Final = 64 << 20  # bytes; the block digests of the largest object take 0.3 MiB
 LEVEL: Final = 1  # most of a snapshot are digests: looked at longer, they become no smaller
-HELD: Final = 8 << 20  # bytes of lines; the entries of a snapshot of no more may stay in memory once they are read
+HELD: Final = 8 << 20  # bytes of lines; the entries of so many may stay in memory, where they take 2 to 4 times that
 MARK: Final = 980  # objects; a page of a listing holds 1,000, so that some may have come since
 
 _PACKED = 1 << 16  # bytes of lines compressed together
@@ -195,9 +195,14 @@ class Snapshot:
         """The last runs up to this one, oldest first."""
         return recent(self.head, self.foot)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether all of its entries are in memory."""
+        return self._room >= 0
+
     def entries(self) -> Iterator[Entry]:
         """Its entries, in order."""
-        return iter(self._held) if self._room >= 0 else (decode_entry(line) for line in self.lines())
+        return iter(self._held) if self.is_held else (decode_entry(line) for line in self.lines())
 
     def lines(self) -> Iterator[bytes]:
         """Its entries as they stand in it, for who needs little of each."""

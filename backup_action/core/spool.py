@@ -1,7 +1,7 @@
 """A pile of values that may be too long to hold: then kept packed, and read back in order as often as one likes.
 
-A million scanned files take about 30 MB this way: in memory, or wherever `keep` puts them. The first few stay as they
-are: to pack ten thousand and unpack them where they are looked at takes longer than anything else that is done to them.
+A million scanned files take about 30 MB this way: in memory, or wherever `keep` puts them. Where they are
+few they may stay as they are: to pack and to unpack them takes longer than most that is done to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backup_action.core.segments import Keep, Segments, in_memory
 
 T = TypeVar("T", bound=msgspec.Struct)
 SEGMENT = 4096  # values packed together
-HELD = 4 * SEGMENT  # values that stay as they are: about 10 MB of the largest kind
+LOOSE = 4 * SEGMENT  # values that may stay as they are, where they are small: about 10 MB of what a scan finds
 
 
 class Spool(Generic[T]):
@@ -27,16 +27,16 @@ class Spool(Generic[T]):
     here.
     """
 
-    def __init__(self, kind: type[T], values: Iterable[T] = (), keep: Keep = in_memory, held: int = HELD) -> None:
+    def __init__(self, kind: type[T], values: Iterable[T] = (), keep: Keep = in_memory, loose: int = 0) -> None:
         """Begins with `values`. `keep` takes the packed segments, and gives them back as they were.
 
-        `held`: up to so many values none is packed.
+        `loose`: up to so many values none is packed; of more all are, but for those of the last segment.
         """
         self._kind = kind
         self._packed = Segments(keep)
         self._open: list[T] = []
         self._count = 0
-        self._held = held
+        self._loose = loose
         for value in values:
             self.append(value)
 
@@ -44,12 +44,12 @@ class Spool(Generic[T]):
         """Adds one value at the end."""
         self._open.append(value)
         self._count += 1
-        if len(self._open) >= SEGMENT and self._count > self._held:
+        if len(self._open) >= SEGMENT and self._count > self._loose:
             self._pack(SEGMENT)
 
     def close(self) -> None:
         """Has the last values packed too, if any are: for one spool of many that has come to its end."""
-        if self._count > self._held:
+        if self._count > self._loose:
             self._pack(1)
 
     def _pack(self, least: int) -> None:
@@ -58,7 +58,7 @@ class Spool(Generic[T]):
             rows = [msgspec.structs.astuple(value) for value in self._open[:SEGMENT]]
             packed = zstandard.compress(pickle.dumps(rows, 5), 1)
             self._packed.append(bytes(memoryview(packed)))  # what zstd gives has the room of what it was given
-            del self._open[:SEGMENT]
+            self._open = self._open[SEGMENT:]
 
     def __len__(self) -> int:
         return self._count

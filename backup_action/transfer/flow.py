@@ -147,9 +147,15 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
 
 @asynccontextmanager
 async def meanwhile(work: Coroutine[None, None, R]) -> AsyncIterator[asyncio.Task[R]]:
-    """Begins some work that the body waits for when it needs it."""
-    async with together() as group:
-        yield group.create_task(work)
+    """Begins some work that the body waits for where it needs it. What it raises is raised there, or not at all."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # told where it was waited for, and else of no account
 
 
 def begin(group: asyncio.TaskGroup, work: Coroutine[None, None, R], end: Callable[[], None]) -> asyncio.Task[R]:

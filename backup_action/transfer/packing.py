@@ -164,8 +164,8 @@ class Packing:
     async def _batch(self, batch: list[tuple[Slot, Item, Found]], held: int) -> None:
         try:
             framing = Framing(self._packs, dry=self._safe is None)
-            is_new = any(item.step is not Step.READ for _, item, _ in batch)  # else there may be nothing to compress
-            done = await self._readers.read(partial(self._read, framing), batch, held, aside=is_new)
+            slow = any(item.step is not Step.READ or item.reread for _, item, _ in batch)  # it is compressed, or the
+            done = await self._readers.read(partial(self._read, framing), batch, held, aside=slow)  # disk must be asked
             if framing.is_open:
                 await self._aside(framing.close)
             await self._filling.stow(framing.frames)  # the next one is read when there is room for what came of this

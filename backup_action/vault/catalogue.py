@@ -111,8 +111,11 @@ class Vault:
         ours = sorted((o for o in named if snapshot.is_id(o.key)), key=lambda o: (o.last_modified, o.key))
         return Catalogue(ours, {o.key.removesuffix(LEASE): o for o in found if o.key.endswith(LEASE)})
 
-    async def parent(self, catalogue: Catalogue) -> Snapshot | None:
-        """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged."""
+    async def parent(self, catalogue: Catalogue, *, held: int = 0) -> Snapshot | None:
+        """The newest snapshot of this source and layout, whole and checked. Raises Stop where it is damaged.
+
+        `held`: how much of it stays in memory (`Snapshot`).
+        """
         self._known = catalogue.ids
         newest: Snapshot | None = None
         second = 0
@@ -120,19 +123,19 @@ class Vault:
             if newest is not None and stored.last_modified < second:
                 break  # OSS's clock counts seconds: of those of one second the sequence says which is the newest
             if self.has_our_tag(stored.key):
-                found = await self.snapshot(stored.key, held=snapshot.HELD)
+                found = await self.snapshot(stored.key, held=held)
                 if not self._is_ours(found.head):
                     self.namesakes.setdefault(found.head.source, found.head)
                 elif newest is None or found.head.sequence > newest.head.sequence:
                     newest, second = found, stored.last_modified
-        return await self._newer(newest) if newest else None
+        return await self._newer(newest, held) if newest else None
 
-    async def _newer(self, newest: Snapshot) -> Snapshot:
+    async def _newer(self, newest: Snapshot, held: int) -> Snapshot:
         """The same, or the last by its id where that is further on: an object that is stored anew gets a new time."""
         last = max(self.kept())
         head = await self.head(last) if last != newest.id else None
         further = head is not None and self._is_ours(head) and head.sequence > newest.head.sequence
-        return await self.snapshot(last) if further else newest
+        return await self.snapshot(last, held=held) if further else newest
 
     def kept(self) -> list[str]:
         """Ids of the snapshots that the catalogue held of this source when `parent` read it, by their tags alone."""
@@ -162,7 +165,7 @@ class Vault:
     async def choose(self, text: str) -> Snapshot:
         """The snapshot of this source that a text means (`core.selector`). Raises Stop."""
         catalogue = await self.catalogue()
-        if text == selector.LATEST and (newest := await self.parent(catalogue)):
+        if text == selector.LATEST and (newest := await self.parent(catalogue, held=snapshot.HELD)):
             return newest
         ids = self.own(catalogue)
         while True:

@@ -8,7 +8,7 @@ from typing import Final
 from backup_action.adapters.oss.data import PAGE, Bucket
 from backup_action.core.address import CATALOGUE
 from backup_action.core.segments import Keep, in_memory
-from backup_action.core.spool import HELD, Spool
+from backup_action.core.spool import LOOSE, Spool
 from backup_action.core.stored import Stored
 
 LEDGER: Final = "ledger/"
@@ -22,13 +22,13 @@ _FEW: Final = 100  # keys asked for where few are expected: those that sort befo
 
 
 async def between(
-    bucket: Bucket, prefix: str, after: str, end: str, most: int = PAGE, keep: Keep = in_memory, held: int = HELD
+    bucket: Bucket, prefix: str, after: str, end: str, most: int = PAGE, keep: Keep = in_memory, loose: int = 0
 ) -> Spool[Stored]:
     """Objects behind `after` up to `end`, both below the prefix; "" is no bound. `most` is for the first page.
 
-    `keep`, `held`: as the spool has them.
+    `keep`, `loose`: as the spool has them.
     """
-    found: Spool[Stored] = Spool(Stored, keep=keep, held=held)
+    found: Spool[Stored] = Spool(Stored, keep=keep, loose=loose)
     more = True
     while more:
         objects, more = await bucket.page(prefix, prefix + after if after else "", most)
@@ -55,8 +55,8 @@ async def around(bucket: Bucket, prefix: str, marks: list[str], keep: Keep = in_
     ends = [*before, _BEFORE_CATALOGUE, *behind, ""]
     most = [PAGE] * len(before) + [_FEW] + [PAGE] * (len(behind) + 1)
     ranges = zip(starts, ends, most, strict=True)
-    held = HELD // len(starts)
-    return await asyncio.gather(*(between(bucket, prefix, *bounds, keep, held) for bounds in ranges))
+    loose = LOOSE // len(starts)
+    return await asyncio.gather(*(between(bucket, prefix, *bounds, keep, loose) for bounds in ranges))
 
 
 async def snapshots(bucket: Bucket, start: str, since: str = "") -> list[Stored]:

@@ -44,9 +44,9 @@ async def whole(bucket: Bucket, key: str, keep: Keep) -> Whole | None:
 def _segments(parts: Sequence[bytes]) -> Iterator[bytes]:
     waiting: list[bytes] = []
     size = 0
-    for part in parts:
-        waiting.append(part)
-        size += len(part)
+    for piece in (part[start : start + SEGMENT] for part in parts for start in range(0, len(part), SEGMENT)):
+        waiting.append(piece)
+        size += len(piece)
         if size >= SEGMENT:
             yield b"".join(waiting)
             waiting, size = [], 0

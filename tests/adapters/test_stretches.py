@@ -10,7 +10,7 @@ from aiohttp import web
 from ossserver import bucket, error
 
 from backup_action.core.segments import in_memory
-from backup_action.core.spool import HELD, Spool
+from backup_action.core.spool import LOOSE, Spool
 from backup_action.core.stored import Stored
 from backup_action.vault import listing
 from backup_action.vault.stretches import SEGMENT, STRETCH, Whole, whole
@@ -58,7 +58,7 @@ def test_what_is_gone_is_none(after: int) -> None:
     assert read(bytes(STRETCH + 5), gone_after=after)[0] is None
 
 
-def test_ranges_of_a_listing_are_held_while_they_are_few_together_and_else_packed_as_they_end() -> None:
+def test_ranges_of_a_listing_stay_as_they_are_while_they_are_few_together_and_else_packed_as_they_end() -> None:
     """A million files are 1,000 ranges: none of them may hold its last page as it came."""
 
     def ranges(count: int) -> tuple[int, int]:
@@ -91,5 +91,5 @@ def test_ranges_of_a_listing_are_held_while_they_are_few_together_and_else_packe
         assert [stored.key for one in found for stored in one] == [name[2:] for name in names]
         return sum(len(one._open) for one in found), len(kept)
 
-    assert ranges(HELD // 2) == (HELD // 2, 0)
-    assert ranges(3 * (HELD // 4 + 100)) == (0, 6)
+    assert ranges(LOOSE // 2) == (LOOSE // 2, 0)
+    assert ranges(3 * (LOOSE // 4 + 100)) == (0, 6)

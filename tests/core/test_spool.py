@@ -20,26 +20,26 @@ def test_it_gives_back_what_it_got_as_often_as_asked(some: list[Stored]) -> None
 
 
 @given(st.lists(values, max_size=30), st.integers(0, 40), st.integers(0, 30))
-def test_it_gives_back_what_it_got_however_much_of_it_is_held(some: list[Stored], held: int, closed: int) -> None:
-    pile = Spool(Stored, some[:closed], held=held)
+def test_it_gives_back_what_it_got_however_much_of_it_stays_loose(some: list[Stored], loose: int, closed: int) -> None:
+    pile = Spool(Stored, some[:closed], loose=loose)
     pile.close()
     for one in some[closed:]:
         pile.append(one)
     assert len(pile) == len(some) and list(pile) == some and list(pile) == some
 
 
-def test_few_are_held_as_they_are_and_many_are_packed_in_order_whatever_the_names() -> None:
-    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.HELD + spool.SEGMENT * 2)]
+def test_few_stay_as_they_are_and_many_are_packed_in_order_whatever_the_names() -> None:
+    many = [Stored(f"key/\udcff{i:06}", i, "E", 2**60 + i) for i in range(spool.LOOSE + spool.SEGMENT * 2)]
     kept: list[bytes] = []
 
     def keep(block: bytes) -> Callable[[], bytes]:
         kept.append(block)
         return lambda: block
 
-    pile = Spool(Stored, many[: spool.HELD], keep)
+    pile = Spool(Stored, many[: spool.LOOSE], keep, spool.LOOSE)
     pile.close()
-    assert not kept and next(iter(pile)) is many[0], "held"
-    for one in many[spool.HELD :]:
+    assert not kept and next(iter(pile)) is many[0], "as it was"
+    for one in many[spool.LOOSE :]:
         pile.append(one)
     assert len(kept) == len(many) // spool.SEGMENT, "in segments of one size"
     assert list(pile) == many and len(pile) == len(many)
@@ -62,7 +62,7 @@ def test_one_that_has_come_to_its_end_holds_nothing_open_and_goes_on() -> None:
         kept.append(block)
         return lambda: block
 
-    pile = Spool(Stored, some[:3], keep, held=2)
+    pile = Spool(Stored, some[:3], keep, loose=2)
     for _ in range(2):
         pile.close()
     assert len(kept) == 1 and list(pile) == some[:3]

@@ -1,13 +1,14 @@
 """The parts of the flow: bounds that hold, order that holds, one end for all."""
 
 import asyncio
+import gc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backup_action.core.problem import Kind, Stop
-from backup_action.transfer.flow import Budget, Crew, Row, together
+from backup_action.transfer.flow import Budget, Crew, Row, meanwhile, together
 
 
 @given(st.lists(st.integers(min_value=0, max_value=30), max_size=40), st.integers(min_value=1, max_value=20))
@@ -155,6 +156,35 @@ def test_a_crew_grows_and_shrinks_with_what_there_is_use_for() -> None:
                 while done < wanted + 50:
                     await asyncio.sleep(0)
                 assert most == allowed
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_waited_for", [True, False])
+def test_what_is_done_meanwhile_raises_where_it_is_waited_for_and_ends_with_the_body(is_waited_for: bool) -> None:
+    told: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        raise ValueError
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            told.append("ended")
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context)))
+        async with meanwhile(endless()), meanwhile(work()) as task:
+            await asyncio.sleep(0.01)
+            if is_waited_for:
+                with pytest.raises(ValueError):
+                    await task
+        assert task.done() and told == ["ended"]
+        del task
+        gc.collect()
+        assert told == ["ended"], "nor does asyncio tell of it"
 
     asyncio.run(run())
 

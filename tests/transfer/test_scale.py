@@ -67,7 +67,7 @@ def listed(entries: Iterable[Entry], keep: Keep) -> list[Spool[Stored]]:
     ranges: list[Spool[Stored]] = []
     for number, one in enumerate(entries):
         if number % MARK == 0:
-            ranges.append(Spool(Stored, keep=keep, held=spool.HELD // (FEW // MARK)))
+            ranges.append(Spool(Stored, keep=keep, loose=spool.LOOSE // (FEW // MARK)))
         ranges[-1].append(Stored(one.place, one.size, one.etag, one.last_modified))
         if number % MARK == MARK - 1:
             ranges[-1].close()
@@ -79,7 +79,7 @@ def run(files: int, keep: Keep) -> int:
     tracemalloc.start()
     try:
         parent = written(map(entry, range(files)), keep)
-        scanned = Spool(Found, (found(entry(number)) for number in range(files)), keep)
+        scanned = Spool(Found, (found(entry(number)) for number in range(files)), keep, spool.LOOSE)
         there = listed(map(entry, range(files)), keep)
         turn = reread.turn(((one.path, one.size) for one in scanned), 0, 30, 1 << 20)
         rows = (row for one in there for row in one)

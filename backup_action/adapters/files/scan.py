@@ -22,7 +22,7 @@ from backup_action.core.place import Root
 from backup_action.core.problem import Kind, Problem, Stop
 from backup_action.core.segments import Keep, in_memory
 from backup_action.core.selection import Selection
-from backup_action.core.spool import Spool
+from backup_action.core.spool import LOOSE, Spool
 
 HANDLES = 64  # folders held open at a time; deeper trees reopen them on the way back
 _SORTS = {stat.S_IFREG: Sort.FILE, stat.S_IFDIR: Sort.FOLDER, stat.S_IFLNK: Sort.LINK}
@@ -85,7 +85,7 @@ def scan(
 
     Raises Stop, before anything else is done, for a root that is missing, unreadable or has no file to take.
     """
-    result = Scan(Spool(Found, keep=keep), files=[0] * len(roots), bytes=[0] * len(roots))
+    result = Scan(Spool(Found, keep=keep, loose=LOOSE), files=[0] * len(roots), bytes=[0] * len(roots))
     cut: list[Found] = []
     for index in sorted(range(len(roots)), key=lambda number: _order(roots[number])):
         before = len(result.unread)
@@ -100,7 +100,7 @@ def scan(
             raise Stop(Kind.SOURCE_EMPTY, roots[index].source)
     if cut:
         cut.sort(key=lambda found: found.order)
-        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order), keep)
+        result.found = Spool(Found, heapq.merge(result.found, cut, key=lambda found: found.order), keep, LOOSE)
     return result
 
 

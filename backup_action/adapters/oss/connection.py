@@ -17,7 +17,7 @@ import msgspec
 HEAD_MAX: Final = 64 << 10  # bytes of an answer's head
 ERROR_MAX: Final = 64 << 10  # bytes of an error's body that are worth reading
 PATIENT: Final = 2  # silences that an answer may take whatever comes of it
-RECEIVED: Final = 1 << 20  # bytes that a plain socket is asked for at a time; asyncio would ask for a quarter
+RECEIVED: Final = 1 << 20  # bytes a plain socket is asked for at a time: for each piece threads wait for each other
 DRIP: Final = 256  # bytes a second of an answer that takes longer; 128 at a time pass through a line of 32 KB/s
 
 
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._layers.append(transport)
         transport.set_write_buffer_limits(1)  # what a socket does not take at once waits uncopied
-        transport.max_size = RECEIVED  # type: ignore[attr-defined]  # each piece of a body costs the threads two turns
+        transport.max_size = RECEIVED  # type: ignore[attr-defined]  # asyncio's own, if it has it still
 
     def pause_writing(self) -> None:  # noqa: D102
         self._may_write.clear()
