@@ -99,20 +99,26 @@ def test_what_is_no_id_and_no_time_is_passed_over(one: str, two: str, language: 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    ("versioning", "history", "way"),
+    ("layout", "versioning", "history", "way"),
     [
-        ("Enabled", "auto", "versions"),
-        ("Enabled", "none", "versions"),
-        ("Suspended", "auto", "copies"),
-        ("", "auto", "copies"),
-        ("Suspended", "none", "none"),
-        ("", "none", "none"),
+        ("tree", "Enabled", "auto", "versions"),
+        ("tree", "Enabled", "none", "versions"),
+        ("tree", "Suspended", "auto", "copies"),
+        ("tree", "", "auto", "copies"),
+        ("tree", "Suspended", "none", "none"),
+        ("tree", "", "none", "none"),
+        ("vault", "Enabled", "auto", "packs"),
+        ("vault", "", "auto", "packs"),
+        ("vault", "", "none", "packs"),
     ],
 )
-def test_the_summary_says_how_old_content_is_kept(versioning: str, history: str, way: str, language: Language) -> None:
-    report = msgspec.structs.replace(reports.OK, target=Target("b", versioning=versioning, history=history))
+def test_the_summary_says_how_old_content_is_kept(
+    layout: str, versioning: str, history: str, way: str, language: Language
+) -> None:
+    target = Target("b", layout=layout, versioning=versioning, history=history)
+    report = msgspec.structs.replace(reports.OK, target=target)
     text = render.summary(report, language)
-    ways = {name: word(f"history-{name}", language) in text for name in ("versions", "copies", "none")}
+    ways = {name: word(f"history-{name}", language) in text for name in ("versions", "copies", "none", "packs")}
     assert ways == {name: name == way for name in ways}
     failed = render.summary(msgspec.structs.replace(report, snapshot=None), language)
     assert word(f"history-{way}", language) not in failed, "a bucket that was not written to has not told"

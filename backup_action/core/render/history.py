@@ -60,6 +60,8 @@ def reach(report: Report, language: Language) -> str:
 
 
 def _way(report: Report) -> str:
+    if report.target.layout == "vault":
+        return "packs"
     if report.target.versioning == "Enabled":
         return "versions"
     return "none" if report.target.history == "none" else "copies"

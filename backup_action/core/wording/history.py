@@ -21,6 +21,10 @@ WORDS: Final[Mapping[str, Word]] = {
         "旧内容：对象在被覆盖或删除之前，先复制到 `.oss-backup/history/` 下保留",
         "Older content: kept as copies under `.oss-backup/history/`, made before an object is overwritten or removed",
     ),
+    "history-packs": Word(
+        "旧内容：留在数据包里，直到 `prune` 删除没有任何快照引用的内容",
+        "Older content: stays in its packs, until `prune` removes what no snapshot names",
+    ),
     "history-none": Word(
         "旧内容：不保留（`history: none`）；只有最新的快照是完整的",
         "Older content: not kept (`history: none`); only the newest snapshot is whole",
