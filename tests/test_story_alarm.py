@@ -112,6 +112,34 @@ def test_a_byte_that_flipped_on_the_disk_is_told_and_the_good_version_kept(box: 
     assert again.code == 0 and not again.told.problems, "what is told once is the state of the disk from then on"
 
 
+@pytest.mark.parametrize("is_second", [False, True], ids=["run", "run-after-one-that-never-committed"])
+@pytest.mark.parametrize("layout", ["tree", "vault"])
+def test_what_changed_silently_is_told_and_stored_as_it_is_now(box: Box, layout: str, is_second: bool) -> None:
+    """In both layouts, and once for good: a run that told of it and never committed must not be the last to tell."""
+    arguments = ("--layout", layout, "--reread-runs", "1")
+    fill(box.tree, 6)
+    (box.tree / "big.bin").write_bytes(random.Random(1).randbytes(LARGE))
+    assert box.backup(*arguments).code == 0
+    before, now = scramble(box, "", "d0/3.csv", "big.bin")
+    if is_second:
+        fault = {"kind": "status", "request": "put", "key": "*.jsonl.zst", "status": 403, "code": "AccessDenied"}
+        box.post("faults", [{**fault, "count": -1}])
+        assert box.backup(*arguments).code != 0
+        box.post("faults", [])
+    ended = box.backup(*arguments)
+    assert ended.code == 0 and ended.told.problem_counts == {"alarm.silent-change": 2}, ended.text
+    first, second = [{e["path"][2:]: e["sha256"] for e in lines[1:-1] if e["kind"] == "file"}
+                     for lines in box.snapshots()]  # fmt: skip
+    assert (first, second) == (before, now)
+    for snapshot, wished in (("latest", now), (ended.told.snapshot.parent_id, before)):
+        target = box.folder / snapshot
+        where = ("--prefix", "p", "--source", "story", "--layout", layout, "--language", "en")
+        assert box.run("restore", *where, "--snapshot", snapshot, "--target", str(target)).code == 0
+        assert disk(target / "t") == wished
+    again = box.backup(*arguments)
+    assert again.code == 0 and not again.told.problems
+
+
 def test_without_a_re_read_a_silent_change_stays_unseen(box: Box) -> None:
     """What the re-read is for; and that the other tests look at a silent change indeed."""
     fill(box.tree, 6)

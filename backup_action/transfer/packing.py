@@ -215,7 +215,8 @@ class Packing:
 
     def _take(self, slot: Slot, item: Item, read_as: Entry, names: list[str], new: int) -> None:
         root, known = item.found.root if item.found else 0, item.known
-        if is_known(item, read_as):
+        same = is_known(item, read_as)
+        if same:
             (self._tally.reread_same if item.reread else self._tally.same)(root, read_as.size)
         else:
             if self._safe:
@@ -228,7 +229,7 @@ class Packing:
             else:
                 self._tally.same(root, read_as.size)
         entry = msgspec.structs.replace(read_as, chunks=names, blocks=None)
-        self._entries.fill(slot, known if known and is_untouched(entry, known) else entry)
+        self._entries.fill(slot, known if known and same and is_untouched(entry, known) else entry)
 
     async def _aside(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -31,8 +31,11 @@ class Safekeeping:
             await self.keep(item.known, always=is_silent)
 
     def watch(self, item: Item, read_as: Entry | None) -> bool:
-        """Tells of a silent change. True where the file was changed so."""
-        silent = silent_change(read_as, item.known, self._parent) if read_as else None
+        """Tells of a silent change. True where the file was changed so.
+
+        Also where the bucket no longer has what the last snapshot says: a run that never committed may have sent it.
+        """
+        silent = silent_change(read_as, item.was or item.known, self._parent) if read_as else None
         if silent is not None:
             self._tally.tell(silent)
         return silent is not None

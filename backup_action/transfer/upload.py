@@ -248,6 +248,8 @@ class Upload:
     def _adopt(self, slot: Slot, item: Item, read_as: Entry, at: Written) -> None:
         """The bucket had it without a snapshot that says so: another tool's, or a run's that never committed."""
         self._tally.same(_root(item), read_as.size)
+        if self._safe:
+            self._safe.watch(item, read_as)
         self._census.sent(item, read_as)
         moment = item.there.last_modified if item.there else 0
         self._entries.fill(
