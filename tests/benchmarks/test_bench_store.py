@@ -22,8 +22,13 @@ import sets
 import tools
 from fastcrc import crc64
 
+COMPILER = shutil.which("rustc")  # rustup leaves one that has no toolchain where another home has it
+
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("rustc"), reason="there is no rustc to build the store"),
+    pytest.mark.skipif(
+        not COMPILER or subprocess.run([COMPILER, "--version"], capture_output=True).returncode != 0,
+        reason="there is no rustc to build the store",
+    ),
     pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning"),
 ]
 

@@ -16,7 +16,7 @@ _ZEROS: Final = bytes(HOLE)
 def write(handle: int, data: bytes | memoryview, start: int = 0) -> int:
     """Writes all of it from `start`, leaving holes for long runs of zeros; gives where what was written ends."""
     view, begin, end = memoryview(data), 0, start
-    for at in [*_holes(data), len(data)]:
+    for at in [*_holes(data), _end(data)]:
         while begin < at:
             begin += os.pwrite(handle, view[begin:at], start + begin)
             end = start + begin
@@ -43,6 +43,13 @@ def _holes(data: bytes | memoryview) -> Iterator[int]:
     for at in range(0, len(data) - HOLE + 1, HOLE):
         if not data[at] and not data[at + HOLE - 1] and data[at : at + HOLE] == _ZEROS:
             yield at
+
+
+def _end(data: bytes | memoryview) -> int:
+    """Where what is to be written ends: zeros behind the last whole block may go on in what follows."""
+    rest = len(data) % HOLE
+    is_hole = rest >= GRAIN and not data[-1] and data[-rest:] == _ZEROS[:rest]
+    return len(data) - rest if is_hole else len(data)
 
 
 def digest(handle: int, stopped: Callable[[], bool]) -> str:
