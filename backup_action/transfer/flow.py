@@ -152,10 +152,8 @@ async def meanwhile(work: Coroutine[None, None, R]) -> AsyncIterator[asyncio.Tas
     try:
         yield task
     finally:
-        task.cancel()
+        task.cancel()  # asyncio does not tell of what it raised before
         await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # told where it was waited for, and else of no account
 
 
 def begin(group: asyncio.TaskGroup, work: Coroutine[None, None, R], end: Callable[[], None]) -> asyncio.Task[R]:

@@ -186,7 +186,7 @@ def test_what_is_done_meanwhile_raises_where_it_is_waited_for_and_ends_with_the_
         gc.collect()
         assert told == ["ended"], "nor does asyncio tell of it"
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 10))
 
 
 def test_the_first_stop_ends_all_and_is_raised_as_itself() -> None:
